@@ -1,0 +1,92 @@
+/* The HTTP/1.1 server: libuv + llhttp, on TCP and unix sockets.
+ *
+ * Requests are read whole into a bounded buffer (headers 16 KiB, 100 of them; body
+ * as the router allows), answered in the order they came on their connection, and
+ * anything malformed gets a 4xx and a closed connection. Limits and timeouts:
+ * docs/limits.md. All calls are from the loop's thread. */
+#ifndef INVOKE_HTTP_H
+#define INVOKE_HTTP_H
+
+#include <sys/types.h>
+#include <uv.h>
+
+#include "engine/base/arena.h"
+
+struct http_server;
+struct http_request;
+
+struct http_limits {
+    uint32_t connections_max;     /* 10,000 */
+    uint32_t per_address_max;     /* 256; unix sockets do not count */
+    uint32_t pipeline_max;        /* requests of one connection being handled: 16 */
+    uint32_t header_ms;           /* 5,000: from the first byte to the end of headers */
+    uint32_t idle_ms;             /* 60,000 between requests */
+    uint32_t body_bytes_per_s;    /* 1,024 after the first 5 s */
+    uint64_t buffered_bytes_max;  /* of all request bodies together: 256 MiB */
+};
+extern const struct http_limits http_limits_default;
+
+/* Decides on a request when its headers are complete: the largest body it may
+ * have; more is answered with 413 before it is read. */
+typedef size_t (*http_admit)(void *arg, struct http_request *request);
+
+/* The request is complete. The handler answers now or later, exactly once, with
+ * http_respond() or http_begin(). */
+typedef void (*http_handle)(void *arg, struct http_request *request);
+
+int http_server_create(struct http_server **ret_server, uv_loop_t *loop,
+                       const struct http_limits *limits, void *arg, http_admit admit,
+                       http_handle handle);
+
+/* "127.0.0.1:9100", "[::1]:9100", port 0 = any free one (http_server_port tells).
+ * Only loopback addresses are accepted: ERR_INVALID with a sentence otherwise. */
+int http_listen_tcp(struct http_server *server, const char *address);
+int http_server_port(const struct http_server *server);
+
+/* Mode 0600; a stale socket file of a dead server is replaced, a live one refused. */
+int http_listen_unix(struct http_server *server, const char *path);
+
+/* Stops accepting at once, closes idle connections, lets requests in flight be
+ * answered, then `cb`. http_server_kill() ends what is left. */
+typedef void (*http_close_cb)(void *arg);
+void http_server_close(struct http_server *server, void *arg, http_close_cb cb);
+void http_server_kill(struct http_server *server);
+
+/* --- a request, valid until it is answered ------------------------------------- */
+
+struct bytes http_method(const struct http_request *request);
+struct bytes http_path(const struct http_request *request);  /* raw, before '?' */
+struct bytes http_query(const struct http_request *request); /* raw, after '?' */
+struct bytes http_header(const struct http_request *request, const char *lower_name);
+struct bytes http_body(const struct http_request *request);
+bool http_is_unix(const struct http_request *request);
+uid_t http_peer_uid(const struct http_request *request); /* of a unix socket */
+struct arena *http_arena(struct http_request *request);  /* lives as long as it */
+
+/* The caller's own, for the life of the request. `on_gone` is called if the client
+ * goes away first; the request must still be answered (to nobody). */
+void http_set_user(struct http_request *request, void *user, void (*on_gone)(void *user));
+
+/* Percent-decoding of one path segment or query value (RFC 3986) into the arena;
+ * data NULL when malformed. Query: the value of the n-th `key`, or data NULL. */
+struct bytes http_decode(struct http_request *request, struct bytes text);
+struct bytes http_query_value(struct http_request *request, const char *key, size_t n);
+
+/* --- answers ------------------------------------------------------------------- */
+
+/* Before http_respond() or http_begin(). The value is copied. */
+void http_add_header(struct http_request *request, const char *name, struct bytes value);
+
+/* Headers, content-length and body, all at once; the body is copied. The request
+ * is gone when this returns. `content_type` NULL: no body type. */
+void http_respond(struct http_request *request, int status, const char *content_type,
+                  struct bytes body);
+
+/* A chunked answer: begin, any number of http_send(), http_end(). http_send()
+ * returns false when the client is gone or too slow (1 MiB unread): then only
+ * http_end() is left to call. */
+void http_begin(struct http_request *request, int status, const char *content_type);
+bool http_send(struct http_request *request, struct bytes piece);
+void http_end(struct http_request *request);
+
+#endif /* INVOKE_HTTP_H */
