@@ -52,12 +52,14 @@ enum key_purpose {
 void seal(const struct tenant_keys *keys, enum key_purpose purpose, struct bytes plain,
           struct bytes aad, uint8_t *out);
 
-/* Writes sealed.len - SEAL_OVERHEAD bytes to `out`, or nothing and ERR_CORRUPT. */
+/* Writes sealed.len - SEAL_OVERHEAD bytes to `out`; on ERR_CORRUPT `out` holds nothing
+ * of the plaintext (zeroes, or what was there). */
 int seal_open(const struct tenant_keys *keys, enum key_purpose purpose, struct bytes sealed,
               struct bytes aad, uint8_t *out) __attribute__((warn_unused_result));
 
 /* chain = BLAKE2b-256(history key; before, header without suite and key epoch,
- * BLAKE2b-256(plain)): survives re-sealing. */
+ * BLAKE2b-256(plain)): survives re-sealing. `header` is hashed as it is given: the
+ * caller zeroes suite and key epoch in it, here the layout is not known. */
 #define SEAL_CHAIN_BYTES 32U
 void seal_chain(const struct tenant_keys *keys, const uint8_t before[SEAL_CHAIN_BYTES],
                 struct bytes header, struct bytes plain, uint8_t out[SEAL_CHAIN_BYTES]);
@@ -69,7 +71,8 @@ void seal_hash(const struct tenant_keys *keys, struct bytes text, struct id *ret
 void seal_digest(struct bytes text, uint8_t out[32]);
 
 /* A token is fields plus a 16-byte MAC under KEY_TOKEN, as base64 (RFC 4648, with
- * padding). token_open: the fields, or false when it is not ours or was changed. */
+ * padding). token_open: the fields, or false when it is not ours or was changed. One
+ * kind of token must not pass for another: let the first field name the kind. */
 #define TOKEN_FIELDS_MAX 256U
 #define TOKEN_TEXT_MAX 384U
 void token_make(const struct tenant_keys *keys, struct bytes fields, char text[TOKEN_TEXT_MAX]);

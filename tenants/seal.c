@@ -1,0 +1,58 @@
+#include <assert.h>
+#include <sodium.h>
+
+#include "engine/base/err.h"
+#include "tenants/tenant_keys.h"
+
+#define NONCE_BYTES crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
+
+_Static_assert(SEAL_OVERHEAD == NONCE_BYTES + crypto_aead_xchacha20poly1305_ietf_ABYTES,
+               "nonce in front, tag behind");
+
+void seal(const struct tenant_keys *keys, enum key_purpose purpose, struct bytes plain,
+          struct bytes aad, uint8_t *out)
+{
+    randombytes_buf(out, NONCE_BYTES);
+    (void)crypto_aead_xchacha20poly1305_ietf_encrypt(out + NONCE_BYTES, NULL, plain.data, plain.len,
+                                                     aad.data, aad.len, NULL, out,
+                                                     keys->purposes[purpose]);
+}
+
+int seal_open(const struct tenant_keys *keys, enum key_purpose purpose, struct bytes sealed,
+              struct bytes aad, uint8_t *out)
+{
+    if (sealed.len < SEAL_OVERHEAD ||
+        crypto_aead_xchacha20poly1305_ietf_decrypt(out, NULL, NULL, sealed.data + NONCE_BYTES,
+                                                   sealed.len - NONCE_BYTES, aad.data, aad.len,
+                                                   sealed.data, keys->purposes[purpose]) != 0) {
+        return ERR(ERR_CORRUPT, "a seal of %zu bytes does not open", sealed.len);
+    }
+    return 0;
+}
+
+/* Both ends are of fixed length, so no two inputs read the same. */
+void seal_chain(const struct tenant_keys *keys, const uint8_t before[SEAL_CHAIN_BYTES],
+                struct bytes header, struct bytes plain, uint8_t out[SEAL_CHAIN_BYTES])
+{
+    crypto_generichash_state state;
+    uint8_t digest[32];
+
+    seal_digest(plain, digest);
+    (void)crypto_generichash_init(&state, keys->purposes[KEY_HISTORY], SECRET_KEY_BYTES,
+                                  SEAL_CHAIN_BYTES);
+    (void)crypto_generichash_update(&state, before, SEAL_CHAIN_BYTES);
+    (void)crypto_generichash_update(&state, header.data, header.len);
+    (void)crypto_generichash_update(&state, digest, sizeof digest);
+    (void)crypto_generichash_final(&state, out, SEAL_CHAIN_BYTES);
+}
+
+void seal_hash(const struct tenant_keys *keys, struct bytes text, struct id *ret_hash)
+{
+    (void)crypto_generichash(ret_hash->bytes, sizeof ret_hash->bytes, text.data, text.len,
+                             keys->purposes[KEY_INDEX], SECRET_KEY_BYTES);
+}
+
+void seal_digest(struct bytes text, uint8_t out[32])
+{
+    (void)crypto_generichash(out, 32, text.data, text.len, NULL, 0);
+}
