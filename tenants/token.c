@@ -30,7 +30,18 @@ void token_make(const struct tenant_keys *keys, struct bytes fields, char text[T
                             sodium_base64_VARIANT_ORIGINAL);
 }
 
-/* libsodium takes only the one spelling that it would write itself. */
+/* libsodium 1.0.18 reads bytes from 0x80 up as `/`, where char is signed; else it
+ * takes only the one spelling that it would write itself. */
+static bool is_ascii(struct bytes text)
+{
+    uint8_t bits = 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        bits |= text.data[i];
+    }
+    return bits < 0x80;
+}
+
 bool token_open(const struct tenant_keys *keys, struct bytes text,
                 uint8_t ret_fields[TOKEN_FIELDS_MAX], size_t *ret_len)
 {
@@ -38,7 +49,7 @@ bool token_open(const struct tenant_keys *keys, struct bytes text,
     uint8_t mac[MAC_BYTES];
     size_t len = 0;
 
-    if (text.len == 0 || text.len >= TOKEN_TEXT_MAX ||
+    if (text.len == 0 || text.len >= TOKEN_TEXT_MAX || !is_ascii(text) ||
         sodium_base642bin(token, sizeof token, (const char *)text.data, text.len, NULL, &len, NULL,
                           sodium_base64_VARIANT_ORIGINAL) != 0 ||
         len < MAC_BYTES) {
