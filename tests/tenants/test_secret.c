@@ -10,6 +10,15 @@
 
 #include "tenants/secret.h"
 
+/* The sanitizers replace mlock() by one that does nothing and succeeds. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define IS_MLOCK_REAL false
+#elif defined(__has_feature)
+#define IS_MLOCK_REAL !(__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
+#else
+#define IS_MLOCK_REAL true
+#endif
+
 /* Runs in a child whose stderr is `fd`: no locked memory may be had. */
 static void alloc_without_locking(int fd)
 {
@@ -65,7 +74,7 @@ static void test_memory_that_cannot_be_locked_is_used_with_one_warning(void **st
     assert_int_equal(close(fds[0]), 0);
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    assert_int_equal(count_of(text, "RLIMIT_MEMLOCK"), 1);
+    assert_int_equal(count_of(text, "RLIMIT_MEMLOCK"), IS_MLOCK_REAL ? 1 : 0);
 }
 
 static void test_a_secret_starts_as_zeroes(void **state)
