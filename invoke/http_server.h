@@ -1,0 +1,99 @@
+/* The inside of the server: its connections, its limits and what they share.
+ *
+ * Answers made during one turn of the loop are written together at its end: a
+ * connection with something to do is put on `dirty`, and the check handle visits
+ * each once. The idle handle keeps the loop from sleeping before it does. */
+#ifndef INVOKE_HTTP_SERVER_H
+#define INVOKE_HTTP_SERVER_H
+
+#include "engine/base/list.h"
+#include "engine/base/table.h"
+#include "invoke/http.h"
+
+enum {
+    HTTP_LISTENERS_MAX = 8,
+    HTTP_REFUSED_MAX = 64, /* connections over the limit that still get their 503 */
+    HTTP_READ_BYTES = 64 << 10,
+};
+
+struct http_listener {
+    struct http_server *server;
+    union {
+        uv_handle_t handle;
+        uv_stream_t stream;
+        uv_tcp_t tcp;
+        uv_pipe_t pipe;
+    } socket;
+    bool is_unix;
+    bool is_waiting; /* a client that could not be accepted for want of memory */
+    char *path;      /* of the unix socket, removed at the close */
+    dev_t path_dev;
+    ino_t path_inode;
+};
+
+struct http_server {
+    uv_loop_t *loop;
+    struct http_limits limits;
+    void *arg;
+    http_admit admit;
+    http_handle handle;
+
+    struct http_listener *listeners[HTTP_LISTENERS_MAX];
+    unsigned listener_count;
+
+    struct list connections;
+    uint32_t connection_count; /* open or still being closed */
+    uint32_t refused_count;    /* of them, over the limit */
+    struct table addresses;    /* http_address.h */
+
+    struct list free_requests;
+    unsigned free_request_count;
+    uint32_t request_count; /* not yet released, with or without a connection */
+    uint64_t buffered_bytes;
+
+    struct list dirty;
+    uv_check_t flusher;
+    uv_idle_t waker;
+    uv_timer_t ticker; /* runs while there are connections */
+    unsigned handle_count;
+
+    char date[32]; /* of the Date header */
+    uint64_t date_ms;
+
+    bool is_closing;
+    bool is_ending;   /* only our own handles are left to close */
+    bool is_finished; /* `close_cb` has been called */
+    void *close_arg;
+    http_close_cb close_cb;
+
+    uint8_t input[HTTP_READ_BYTES]; /* of the read that is being handled */
+};
+
+/* Has the connection visited at the end of this turn. Its `dirty` link is used. */
+void http_server_flush_later(struct http_server *server, struct list *dirty);
+
+/* A connection comes, and goes once its handle is closed. */
+void http_server_join(struct http_server *server, struct list *connection);
+void http_server_forget(struct http_server *server);
+
+/* A listener's handle is closed. */
+void http_server_handle_closed(struct http_server *server);
+
+/* Called by a released request: after the end, the last one frees the server. */
+void http_server_maybe_free(struct http_server *server);
+
+/* The value of the Date header, made once a second. */
+const char *http_server_date(struct http_server *server);
+
+/* Frees the requests that wait to be used again. */
+void http_requests_destroy(struct list *requests);
+
+/* --- http_listener.c --- */
+
+/* Stops listening; the memory goes when the handle is closed. */
+void http_listener_close(struct http_listener *listener);
+
+/* Tries again when a client could not be accepted for want of memory. */
+void http_listener_retry(struct http_listener *listener);
+
+#endif /* INVOKE_HTTP_SERVER_H */
