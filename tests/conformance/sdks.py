@@ -1,12 +1,11 @@
 """How handlers of each SDK get into a daemon: a zip, and a function per requirement."""
 
-import io
 import os
 import shutil
 import subprocess
 import tempfile
-import zipfile
 
+from archive import zip_files
 from requirement import HERE
 
 # Ordinary functions that the handlers of the invoke suite call. The name reaches a
@@ -67,19 +66,6 @@ class JsSdk:
 
 
 SDKS = {"c": CSdk(), "js": JsSdk()}
-
-
-def zip_files(files):
-    """{name in the zip: path}; every file executable, as a bootstrap must be."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, path in sorted(files.items()):
-            info = zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0))
-            info.external_attr = 0o100755 << 16
-            info.compress_type = zipfile.ZIP_DEFLATED
-            with open(path, "rb") as file:
-                archive.writestr(info, file.read())
-    return out.getvalue()
 
 
 def function_name(sdk, requirement_id):
