@@ -82,7 +82,7 @@ void *arena_alloc(struct arena *arena, size_t size)
     size_t room = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
     void *found;
 
-    if (room < size || (arena->max != 0 && room > arena->max - arena->used)) {
+    if (size > PTRDIFF_MAX || (arena->max != 0 && room > arena->max - arena->used)) {
         return NULL;
     }
     if (block == NULL || block->cap - block->len < room) {

@@ -35,6 +35,16 @@ static size_t format_time(char *text, size_t max)
     return len + (size_t)snprintf(text + len, max - len, ".%03ldZ", now.tv_nsec / 1000000);
 }
 
+/* Control characters would end the line early, or speak to the terminal. */
+static void keep_on_one_line(char *text)
+{
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < ' ' || *text == 0x7F) {
+            *text = ' ';
+        }
+    }
+}
+
 void log_line(enum log_level level, const char *format, ...)
 {
     char text[LINE_MAX_BYTES];
@@ -55,6 +65,7 @@ void log_line(enum log_level level, const char *format, ...)
         json_string(&line, bytes_of_text(text));
         buf_append_text(&line, "}\n");
     } else {
+        keep_on_one_line(text);
         buf_printf(&line, "%s %-5s %s\n", time_text, level_names[level], text);
     }
     if (!line.failed && write(STDERR_FILENO, line.data, line.len) < 0) {
