@@ -21,6 +21,13 @@
 #define WIRE_MESSAGE_BYTES_MAX (7U * 1024U * 1024U)
 #define WIRE_ASSEMBLIES_MAX 1024U /* messages in pieces at once on one connection */
 
+/* What INVOKE and CHECKPOINTED may have: the whole state of an execution (100 MB)
+ * goes to an environment in one message. */
+#define WIRE_STATE_BYTES_MAX (128U * 1024U * 1024U)
+
+/* What all messages in pieces on one connection may hold together. */
+#define WIRE_ASSEMBLED_BYTES(message_bytes_max) (8 * (size_t)(message_bytes_max))
+
 enum wire_type {
     WIRE_NONE = 0,
     /* from the environment */
@@ -51,18 +58,23 @@ struct frame_reader;
 struct frame {
     enum wire_type type;
     uint64_t invocation;
-    struct bytes body; /* valid until the next frame_reader_next() or _push() */
+    struct bytes body; /* valid until the next frame_reader_next() or _room() */
 };
 
 int frame_reader_create(struct frame_reader **ret_reader);
 void frame_reader_destroy(struct frame_reader *reader);
+
+/* The largest message that is taken; WIRE_MESSAGE_BYTES_MAX unless said otherwise.
+ * An environment, which reads what its daemon sends, allows WIRE_STATE_BYTES_MAX. */
+void frame_reader_allow(struct frame_reader *reader, size_t message_bytes_max);
 
 /* Room to read into: at least 64 KiB, its size is returned (0: no memory). Then
  * frame_reader_pushed() says how much came. */
 size_t frame_reader_room(struct frame_reader *reader, uint8_t **ret_room);
 void frame_reader_pushed(struct frame_reader *reader, size_t len);
 
-/* 1: a whole message; 0: none yet; ERR_PROTOCOL or ERR_NOMEM: close the connection. */
+/* 1: a whole message; 0: none yet; ERR_PROTOCOL or ERR_NOMEM: close the connection.
+ * Does not log: the bytes are the other side's. */
 int frame_reader_next(struct frame_reader *reader, struct frame *ret_frame);
 
 #endif /* SDK_WIRE_FRAME_H */

@@ -1,6 +1,7 @@
 /* The codec: plain structs to and from the protobuf messages of pawl.proto. Sizes
- * are checked before anything is unpacked; what is decoded lives in the caller's
- * arena and points into the input where it can. No caller sees generated code. */
+ * are checked before anything is unpacked. Texts and bytes of what is decoded point
+ * into the input (so keep it as long), arrays live in the caller's arena. The bytes
+ * are those of the code that protobuf-c generates; the tests compare them. */
 #ifndef SDK_WIRE_WIRE_H
 #define SDK_WIRE_WIRE_H
 
@@ -109,7 +110,7 @@ void wire_put_records(struct buf *buf, struct arena *arena, const struct record 
 
 /* Decoders: 0, or ERR_PROTOCOL (also when a limit of operation.h is broken in
  * form: an id too long, an unknown enum is left to the core), or ERR_NOMEM. What
- * is returned lives in `arena`. These do not log: the bytes are the other side's. */
+ * is returned lives in `arena` and in `body`. These do not log: the bytes are the other side's. */
 int wire_get_error(struct arena *arena, struct bytes body, struct error_object *ret);
 int wire_get_hello(struct arena *arena, struct bytes body, struct wire_hello *ret);
 int wire_get_checkpoint(struct arena *arena, struct bytes body, struct wire_checkpoint *ret);
