@@ -9,6 +9,7 @@ import yaml
 from matcher import generate, substitute
 
 SUITES = ("step", "wait", "child", "callback", "invoke")
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -19,7 +20,7 @@ class Requirement:
         self.id = os.path.basename(path)[: -len(".yaml")]
         self.suite = os.path.basename(os.path.dirname(path))
         with open(path, encoding="utf-8") as file:
-            raw = yaml.safe_load(file)
+            raw = yaml.load(file, Loader=LOADER)
         self.variables = generate(raw.get("Variables"))
         data = substitute(raw, self.variables)
         self.description = raw["description"]
