@@ -78,16 +78,21 @@ void http_listener_close(struct http_listener *listener)
     uv_close(&listener->socket.handle, after_close);
 }
 
+/* libuv asks no more until the client that waits has been accepted. */
 static void accept_one(struct http_listener *listener)
 {
     listener->is_waiting = http_connection_accept(listener) != 0;
+    if (listener->is_waiting) {
+        http_server_keep_ticking(listener->server);
+    }
 }
 
-void http_listener_retry(struct http_listener *listener)
+bool http_listener_retry(struct http_listener *listener)
 {
     if (listener->is_waiting) {
         accept_one(listener);
     }
+    return listener->is_waiting;
 }
 
 static void on_client(uv_stream_t *stream, int status)

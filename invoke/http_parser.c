@@ -125,9 +125,10 @@ void http_parser_begin(struct http_parser *parser, struct http_head *head, struc
 
 static int refuse_as_llhttp(struct http_parser *parser, enum llhttp_errno error)
 {
+    if (parser->status != 0) {
+        return parser->status; /* by one of the callbacks above */
+    }
     switch (error) {
-    case HPE_USER:
-        return parser->status; /* ours */
     case HPE_UNEXPECTED_CONTENT_LENGTH:
         return refuse(parser, STATUS_BAD, "Content-Length is there twice or with a coding.");
     case HPE_INVALID_CONTENT_LENGTH:

@@ -92,11 +92,15 @@ const char *http_server_date(struct http_server *server)
     return server->date;
 }
 
-static void retry_listeners(struct http_server *server)
+/* Returns whether a client still waits to be accepted. */
+static bool retry_listeners(struct http_server *server)
 {
+    bool is_waiting = false;
+
     for (unsigned i = 0; i < server->listener_count; i++) {
-        http_listener_retry(server->listeners[i]);
+        is_waiting |= http_listener_retry(server->listeners[i]);
     }
+    return is_waiting;
 }
 
 /* Connections are closed here, but leave the list only when libuv is done. */
@@ -109,17 +113,21 @@ static void tick(uv_timer_t *ticker)
     list_for_each (item, &server->connections) {
         http_connection_check_time(connection_of(item), now_ms);
     }
-    retry_listeners(server);
+    if (!retry_listeners(server) && server->connection_count == 0) {
+        (void)uv_timer_stop(ticker);
+    }
 }
 
-static void start_ticking(struct http_server *server)
+void http_server_keep_ticking(struct http_server *server)
 {
     const struct http_limits *limits = &server->limits;
     uint32_t ms = ((limits->header_ms < limits->idle_ms) ? limits->header_ms : limits->idle_ms) / 4;
 
     ms = (ms < TICK_MS_MIN) ? TICK_MS_MIN : ms;
     ms = (ms > TICK_MS_MAX) ? TICK_MS_MAX : ms;
-    (void)uv_timer_start(&server->ticker, tick, ms, ms);
+    if (!uv_is_active((uv_handle_t *)&server->ticker)) {
+        (void)uv_timer_start(&server->ticker, tick, ms, ms);
+    }
 }
 
 /* --- connections --------------------------------------------------------------- */
@@ -127,18 +135,17 @@ static void start_ticking(struct http_server *server)
 void http_server_join(struct http_server *server, struct list *connection)
 {
     list_push_back(&server->connections, connection);
-    if (server->connection_count++ == 0) {
-        start_ticking(server);
-    }
+    server->connection_count++;
+    http_server_keep_ticking(server);
 }
 
 static void maybe_end(struct http_server *server);
 
 void http_server_forget(struct http_server *server)
 {
-    if (--server->connection_count == 0 && !server->is_ending) {
+    server->connection_count--;
+    if (!retry_listeners(server) && server->connection_count == 0) {
         (void)uv_timer_stop(&server->ticker);
-        retry_listeners(server);
     }
     maybe_end(server);
 }

@@ -54,7 +54,7 @@ struct http_server {
     struct list dirty;
     uv_check_t flusher;
     uv_idle_t waker;
-    uv_timer_t ticker; /* runs while there are connections */
+    uv_timer_t ticker; /* runs while there are connections, or clients to accept */
     unsigned handle_count;
 
     char date[32]; /* of the Date header */
@@ -76,6 +76,9 @@ void http_server_flush_later(struct http_server *server, struct list *dirty);
 void http_server_join(struct http_server *server, struct list *connection);
 void http_server_forget(struct http_server *server);
 
+/* Starts the ticker if it does not run; it stops by itself. */
+void http_server_keep_ticking(struct http_server *server);
+
 /* A listener's handle is closed. */
 void http_server_handle_closed(struct http_server *server);
 
@@ -93,7 +96,8 @@ void http_requests_destroy(struct list *requests);
 /* Stops listening; the memory goes when the handle is closed. */
 void http_listener_close(struct http_listener *listener);
 
-/* Tries again when a client could not be accepted for want of memory. */
-void http_listener_retry(struct http_listener *listener);
+/* Tries again when a client could not be accepted for want of memory. Returns
+ * whether it still waits. */
+bool http_listener_retry(struct http_listener *listener);
 
 #endif /* INVOKE_HTTP_SERVER_H */
