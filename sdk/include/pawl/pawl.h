@@ -63,11 +63,11 @@ extern "C" {
 #endif
 
 #if defined(__GNUC__)
-#define PAWL_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define PAWL_PRINTF(text, args) __attribute__((format(printf, text, args)))
 #define PAWL_MUST_CHECK __attribute__((warn_unused_result))
 #define PAWL_API __attribute__((visibility("default")))
 #else
-#define PAWL_PRINTF(format, first)
+#define PAWL_PRINTF(text, args)
 #define PAWL_MUST_CHECK
 #define PAWL_API
 #endif
@@ -167,11 +167,12 @@ PAWL_API int pawl_fail_with(struct pawl_context *ctx, const struct pawl_error *e
  * its child context, a callback's as the one who failed it wrote it, a chained function's
  * as it ended. Types that Pawl itself makes:
  *
- *     StepInterrupted          an at-most-once step whose attempt was cut off
+ *     StepInterruptedError     an at-most-once step whose attempt was cut off
  *     Callback.Timeout         no answer in time; Callback.Heartbeat: no heartbeat
- *     WaitForConditionFailed   more attempts than allowed
- *     BatchFailed              a batch that nobody looks into has a failed item
- *     Pawl.NotDurable, Pawl.Misuse, Pawl.Limit   the message says what to change */
+ *     WaitForConditionError    more looks than allowed
+ *     BatchError               a batch ended early without a failed item's error at hand
+ *     Pawl.NotDurable, Pawl.Misuse, Pawl.Limit   the message says what to change
+ */
 PAWL_API const struct pawl_error *pawl_error(const struct pawl_context *ctx);
 
 /* --- retries ---------------------------------------------------------------------- */
@@ -217,7 +218,7 @@ enum pawl_semantics {
     PAWL_AT_LEAST_ONCE,
 
     /* That it starts is durable before it runs. An attempt that was cut off has failed
-     * with StepInterrupted, and the retry strategy decides. */
+     * with StepInterruptedError, and the retry strategy decides. */
     PAWL_AT_MOST_ONCE,
 };
 
@@ -249,7 +250,7 @@ typedef int pawl_check_fn(struct pawl_context *ctx, void *arg, struct pawl_value
 
 struct pawl_condition_options {
     struct pawl_value initial_state; /* given to the first look */
-    uint32_t max_attempts;           /* 60; then WaitForConditionFailed */
+    uint32_t max_attempts;           /* 60; then WaitForConditionError */
     uint32_t initial_delay_s;        /* 5 */
     uint32_t max_delay_s;            /* 300 */
     double backoff_rate;             /* 1.5 */
