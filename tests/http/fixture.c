@@ -197,7 +197,7 @@ void client_say(struct client *client, const char *text)
 
 static const char *find(struct bytes text, const char *wanted)
 {
-    return (text.len > 0) ? memmem(text.data, text.len, wanted, strlen(wanted)) : NULL;
+    return (text.data != NULL) ? memmem(text.data, text.len, wanted, strlen(wanted)) : NULL;
 }
 
 /* Decodes in place. Returns the bytes it took, or 0 when the last is missing. */

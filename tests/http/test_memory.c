@@ -112,9 +112,9 @@ static size_t play(struct scene *scene)
     int fd = connect_to(scene);
 
     scene->len = 0;
-    assert_int_equal(write(fd, text, 40), 40);
+    (void)send(fd, text, 40, MSG_NOSIGNAL);
     turn(&scene->f);
-    assert_int_equal(write(fd, text + 40, sizeof text - 41), sizeof text - 41);
+    (void)send(fd, text + 40, sizeof text - 41, MSG_NOSIGNAL); /* it may be closed already */
     WAIT_FOR(&scene->f, is_done(scene, fd));
     (void)close(fd);
     return scene->len;
