@@ -45,6 +45,7 @@
 #define FRAME_CHAIN_BYTES 32U
 #define FRAME_OPENING_BYTES 48U
 #define FRAME_FIRST 1U
+#define FRAME_STATUSES_MAX 32U /* a set of statuses fits in 32 bits */
 
 struct frame_header {
     uint8_t format;
@@ -79,6 +80,10 @@ struct frame_opening {
 
 void frame_header_put(const struct frame_header *header, uint8_t out[FRAME_HEADER_BYTES]);
 void frame_opening_put(const struct frame_opening *opening, uint8_t out[FRAME_OPENING_BYTES]);
+
+/* What the header that `start` begins with says of its frame's length, unchecked;
+ * 0 when there is no whole header. */
+uint64_t frame_claimed_len(struct bytes start);
 
 /* True when `frame` is a whole frame of a version we read; false for anything
  * else, however damaged. `ret_opening` is filled when the flag is set. */

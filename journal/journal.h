@@ -20,7 +20,8 @@
 
 #define JOURNAL_LAG_MS 100
 #define JOURNAL_LAG_ENTRIES 65536
-#define JOURNAL_EXIT 74 /* a commit failed in a way we cannot know: restart and read */
+#define JOURNAL_KEY_MAX 510 /* bytes of an object's key */
+#define JOURNAL_EXIT 74     /* a commit failed in a way we cannot know: restart and read */
 
 struct journal;
 
@@ -63,12 +64,13 @@ struct journal_append {
     enum journal_entry_kind kind; /* set by the caller */
     struct bytes data;            /* set by the caller */
     bool is_reserved;             /* a stop, completion or delete: may use the reserve */
-    uint64_t lsn;                 /* set by journal_append() */
+    uint64_t lsn;                 /* set by journal_append(): of its last piece */
     journal_append_cb cb;         /* private from here on */
     struct list link;
 };
 
-/* Never fails and never calls back before it returns. */
+/* Never fails and never calls back before it returns. What is queued when the loop
+ * has run its callbacks goes to the writer together. */
 void journal_append(struct journal *journal, struct journal_append *req, journal_append_cb cb);
 
 uint64_t journal_last_lsn(const struct journal *journal); /* appended */
@@ -96,9 +98,9 @@ void journal_wait_applied(struct journal *journal, struct journal_wait *wait, ui
 void journal_wait_cancel(struct journal *journal, struct journal_wait *wait);
 
 /* --- the views ------------------------------------------------------------------
- * Each call is one short read transaction. What a visitor is given is valid only
- * during its call; a visitor that returns non-zero ends the walk, and that value
- * is returned. Missing things are JOURNAL_NOT_FOUND. */
+ * Each call reads in short transactions: one, or a chain of them for a long walk.
+ * What a visitor is given is valid only during its call; a visitor that returns non-zero ends the
+ * walk, and that value is returned. Missing things are JOURNAL_NOT_FOUND. */
 
 enum { JOURNAL_NOT_FOUND = 1 };
 
@@ -113,7 +115,7 @@ struct journal_head {
     uint32_t revision;
     uint32_t retention_days;
     int64_t start_ms;
-    int64_t end_ms;  /* 0 while it runs */
+    int64_t end_ms; /* 0 while it runs */
     int64_t wake_ms;
     uint64_t last_event;
     uint64_t last_record;
@@ -150,12 +152,12 @@ int journal_next_due(struct journal *journal, int64_t after_ms, int64_t *ret_wak
 /* Executions of a function (none = all of the tenant), by start time and id. */
 struct journal_list {
     uint64_t tenant;
-    struct id function_id;       /* none: all functions */
-    uint32_t statuses;           /* bit per enum exec_status; 0 = all */
-    int64_t started_after_ms;    /* 0 = no bound */
-    int64_t started_before_ms;   /* 0 = no bound */
+    struct id function_id;     /* none: all functions */
+    uint32_t statuses;         /* bit per enum exec_status; 0 = all */
+    int64_t started_after_ms;  /* 0 = no bound */
+    int64_t started_before_ms; /* 0 = no bound */
     bool is_oldest_first;
-    int64_t from_start_ms;       /* continue after this one; 0 and none = from the start */
+    int64_t from_start_ms; /* continue after this one; 0 and none = from the start */
     struct id from_exec_id;
 };
 typedef int (*journal_head_visit)(void *arg, const struct journal_head *head);
