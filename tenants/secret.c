@@ -27,8 +27,12 @@ static void warn_unless_locked(void *secret, size_t size)
 
 void *secret_alloc(size_t size)
 {
-    void *secret = sodium_malloc(size);
+    void *secret;
 
+    if (secret_init() != 0) {
+        return NULL; /* sodium_malloc() would end the process */
+    }
+    secret = sodium_malloc(size);
     if (secret == NULL) {
         return NULL;
     }
