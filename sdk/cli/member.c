@@ -1,0 +1,33 @@
+#include "sdk/cli/member.h"
+
+#define TIME_S_MAX 1e11 /* the year 5138; what is larger counts milliseconds */
+
+json_t *cli_member(const json_t *object, const char *key)
+{
+    return json_is_object(object) ? json_object_get(object, key) : NULL;
+}
+
+const char *cli_member_text(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(cli_member(object, key));
+
+    return (text != NULL) ? text : "";
+}
+
+int64_t cli_member_number(const json_t *object, const char *key)
+{
+    const json_t *member = cli_member(object, key);
+
+    return json_is_integer(member) ? json_integer_value(member) : -1;
+}
+
+int64_t cli_member_time_ms(const json_t *object, const char *key)
+{
+    const json_t *member = cli_member(object, key);
+    double value = json_number_value(member);
+
+    if (!json_is_number(member) || value < 0 || value > TIME_S_MAX * 1000) {
+        return -1;
+    }
+    return (int64_t)((value > TIME_S_MAX) ? value : value * 1000 + 0.5);
+}

@@ -1,0 +1,25 @@
+/* Writing members of a JSON object into a buffer: engine/base/json.h, one call a
+ * member. It stands in a file of its own because jansson, which reads the daemon's
+ * answers, has a json_string() too. */
+#ifndef SDK_CLI_PUT_H
+#define SDK_CLI_PUT_H
+
+#include <stdint.h>
+
+#include "engine/base/bytes.h"
+
+/* `key` NULL: the outermost object. */
+void cli_put_object(struct buf *json, const char *key);
+void cli_put_end(struct buf *json);
+
+void cli_put_text(struct buf *json, const char *key, const char *text);
+void cli_put_bytes(struct buf *json, struct bytes key, struct bytes text);
+void cli_put_number(struct buf *json, const char *key, int64_t number);
+
+/* A value that is JSON already. */
+void cli_put_raw(struct buf *json, const char *key, struct bytes value);
+
+/* The key alone; the value follows by other means. */
+void cli_put_key(struct buf *json, const char *key);
+
+#endif /* SDK_CLI_PUT_H */
