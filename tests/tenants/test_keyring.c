@@ -267,6 +267,30 @@ static void test_a_ring_of_all_epochs_is_written_and_read(void **state)
     keyring_close(read);
 }
 
+static void test_epochs_that_do_not_ascend_are_refused(void **state)
+{
+    static const uint32_t wrong[][3] = {{0, 1, 2}, {1, 1, 2}, {1, 3, 2}};
+    uint8_t root[SECRET_KEY_BYTES] = {7};
+    uint8_t file[KEYRING_BYTES_MAX];
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        struct keyring *ring = NULL;
+        struct keyring *read = NULL;
+        size_t len;
+
+        assert_int_equal(keyring_create(&ring), 0);
+        assert_int_equal(keyring_create(&read), 0);
+        ring->count = 3;
+        memcpy(ring->epochs, wrong[i], sizeof wrong[i]);
+        len = keyring_encode(ring, root, file);
+        assert_int_equal(keyring_decode(read, root, bytes_of(file, len)), ERR_CORRUPT);
+        assert_int_equal(read->count, 0);
+        keyring_close(ring);
+        keyring_close(read);
+    }
+}
+
 static void test_a_directory_that_is_not_there_is_an_error(void **state)
 {
     struct keyring *keyring = NULL;
@@ -312,6 +336,7 @@ int main(void)
         TEST(test_every_changed_byte_of_the_keyring_is_found),
         TEST(test_keyring_of_every_other_length_is_refused),
         TEST(test_a_ring_of_all_epochs_is_written_and_read),
+        TEST(test_epochs_that_do_not_ascend_are_refused),
         TEST(test_a_directory_that_is_not_there_is_an_error),
         TEST(test_each_allocation_may_fail),
     };
