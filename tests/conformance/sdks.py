@@ -13,6 +13,7 @@ from requirement import HERE
 TARGETS = {
     "echo": ("CONFORMANCE_ECHO", {}),
     "failing": ("CONFORMANCE_FAILING", {}),
+    "measure": ("CONFORMANCE_MEASURE", {}),
     "tenant": ("CONFORMANCE_TENANT",
                {"TenancyConfig": {"TenantIsolationMode": "PER_TENANT"}}),
 }
