@@ -3,7 +3,10 @@
  * Requests are read whole into a bounded buffer (headers 16 KiB, 100 of them; body
  * as the router allows), answered in the order they came on their connection, and
  * anything malformed gets a 4xx and a closed connection. Limits and timeouts:
- * docs/limits.md. All calls are from the loop's thread. */
+ * docs/limits.md. All calls are from the loop's thread.
+ *
+ * A callback may answer, close or kill from inside. Answers of one turn of the loop
+ * are written together at its end. */
 #ifndef INVOKE_HTTP_H
 #define INVOKE_HTTP_H
 
@@ -16,13 +19,13 @@ struct http_server;
 struct http_request;
 
 struct http_limits {
-    uint32_t connections_max;     /* 10,000 */
-    uint32_t per_address_max;     /* 256; unix sockets do not count */
-    uint32_t pipeline_max;        /* requests of one connection being handled: 16 */
-    uint32_t header_ms;           /* 5,000: from the first byte to the end of headers */
-    uint32_t idle_ms;             /* 60,000 between requests */
-    uint32_t body_bytes_per_s;    /* 1,024 after the first 5 s */
-    uint64_t buffered_bytes_max;  /* of all request bodies together: 256 MiB */
+    uint32_t connections_max;    /* 10,000 */
+    uint32_t per_address_max;    /* 256; unix sockets do not count */
+    uint32_t pipeline_max;       /* requests of one connection being handled: 16 */
+    uint32_t header_ms;          /* 5,000: from the first byte to the end of headers */
+    uint32_t idle_ms;            /* 60,000 between requests, or with an answer unread */
+    uint32_t body_bytes_per_s;   /* 1,024 after the first `header_ms` */
+    uint64_t buffered_bytes_max; /* of all request bodies together: 256 MiB */
 };
 extern const struct http_limits http_limits_default;
 
@@ -34,6 +37,7 @@ typedef size_t (*http_admit)(void *arg, struct http_request *request);
  * http_respond() or http_begin(). */
 typedef void (*http_handle)(void *arg, struct http_request *request);
 
+/* The process ignores SIGPIPE from now on: a client may leave while written to. */
 int http_server_create(struct http_server **ret_server, uv_loop_t *loop,
                        const struct http_limits *limits, void *arg, http_admit admit,
                        http_handle handle);
@@ -47,7 +51,9 @@ int http_server_port(const struct http_server *server);
 int http_listen_unix(struct http_server *server, const char *path);
 
 /* Stops accepting at once, closes idle connections, lets requests in flight be
- * answered, then `cb`. http_server_kill() ends what is left. */
+ * answered, then `cb`, from the loop. http_server_kill(), after it, ends what is
+ * left: `cb` comes soon, and requests whose handlers still have them stay valid
+ * until they are answered, to nobody. */
 typedef void (*http_close_cb)(void *arg);
 void http_server_close(struct http_server *server, void *arg, http_close_cb cb);
 void http_server_kill(struct http_server *server);
@@ -61,10 +67,12 @@ struct bytes http_header(const struct http_request *request, const char *lower_n
 struct bytes http_body(const struct http_request *request);
 bool http_is_unix(const struct http_request *request);
 uid_t http_peer_uid(const struct http_request *request); /* of a unix socket */
-struct arena *http_arena(struct http_request *request);  /* lives as long as it */
+struct arena *http_arena(struct http_request *request);  /* lives as long; up to 64 MiB */
 
 /* The caller's own, for the life of the request. `on_gone` is called if the client
- * goes away first; the request must still be answered (to nobody). */
+ * goes away first; the request must still be answered (to nobody, or to a client
+ * that has only closed its sending side). It is not called for a request that never
+ * reached the handler, nor once http_send() has returned false. */
 void http_set_user(struct http_request *request, void *user, void (*on_gone)(void *user));
 
 /* Percent-decoding of one path segment or query value (RFC 3986) into the arena;

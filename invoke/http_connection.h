@@ -29,6 +29,9 @@ enum http_connection_state {
 /* Of answers that a client has not read: more ends a stream, and stops reading. */
 enum { HTTP_UNREAD_BYTES_MAX = 1 << 20 };
 
+/* Buffers that have grown beyond this are not kept for the next request. */
+enum { HTTP_KEPT_BYTES_MAX = 64 << 10 };
+
 struct http_connection {
     struct list link;  /* in the server's connections */
     struct list dirty; /* in the server's dirty ones, or alone */
@@ -64,35 +67,84 @@ struct http_connection {
     bool is_broken;  /* to be closed at the next visit */
 };
 
-/* Accepts the client that waits at the listener. Returns 0, ERR_NOMEM (it still
- * waits), or ERR_SYSTEM. */
-int http_connection_accept(struct http_listener *listener);
+/* --- http_connection.c: its life ----------------------------------------------- */
+
+void http_connection_move(struct http_connection *connection, enum http_connection_state next);
 
 /* No more requests are read; what is in flight is answered; then it closes, at once
  * if nothing is. */
 void http_connection_drain(struct http_connection *connection);
 /* Ends it now. */
 void http_connection_kill(struct http_connection *connection);
+/* Ends it at the next visit, where the caller still needs it. */
+void http_connection_break(struct http_connection *connection);
+
+/* Writes what is ready, reads on, closes: whatever has become possible. Called at
+ * the end of the turn in which visit_later() was. */
+void http_connection_visit(struct http_connection *connection);
+void http_connection_visit_later(struct http_connection *connection);
+
+/* Starts reading, or goes on. Returns what libuv says. */
+int http_connection_read(struct http_connection *connection);
+
+/* Nothing is in a handler's hands or on its way out. */
+bool http_connection_is_all_sent(const struct http_connection *connection);
 
 /* Ends it if it has been too slow. Called by the ticker. */
 void http_connection_check_time(struct http_connection *connection, uint64_t now_ms);
 
-/* Writes what is ready, reads on, closes: whatever has become possible. Called at
- * the end of the turn. */
-void http_connection_visit(struct http_connection *connection);
+/* --- http_accept.c ------------------------------------------------------------- */
 
-/* --- for the answers --- */
+/* Accepts the client that waits at the listener. Returns 0, also when it had to be
+ * turned away, or ERR_NOMEM: it still waits. */
+int http_connection_accept(struct http_listener *listener);
+
+/* --- http_intake.c: from bytes to requests ------------------------------------- */
+
+/* Handles what can be handled now and returns how much that was: less than `len`
+ * when requests before it must be answered first. */
+size_t http_connection_take(struct http_connection *connection, const uint8_t *data, size_t len);
+
+/* A new request to receive, or NULL without memory. */
+struct http_request *http_connection_begin(struct http_connection *connection);
+/* Answers the one being received, which is the last: nothing behind it can be
+ * understood. */
+void http_connection_refuse(struct http_connection *connection, int status, const char *reason);
+/* Says "100 Continue" when it is the turn of a request that waits for it. */
+void http_connection_continue(struct http_connection *connection);
+
+/* --- http_output.c: from answers to bytes -------------------------------------- */
+
+/* Gives the kernel what it takes. Returns 0, or what libuv says when the client
+ * cannot be written to. */
+int http_connection_write(struct http_connection *connection);
+/* Nothing has been written for as long as a connection may be idle. */
+bool http_connection_is_stuck(struct http_connection *connection, uint64_t now_ms);
 
 /* Where the request's answer goes: straight to the output when it is its turn. */
 struct buf *http_connection_answer_of(struct http_connection *connection,
                                       struct http_request *request);
 /* The answer has grown, or is complete: moves the turn on. */
 void http_connection_answered(struct http_connection *connection);
-/* Gives the kernel what it takes now; then how much is left unread. */
+/* How much of the answer the client has not taken, after another try. */
 size_t http_connection_unread(struct http_connection *connection, struct http_request *request);
 /* The connection ends behind this request's answer. */
 bool http_connection_is_last(const struct http_connection *connection,
                              const struct http_request *request);
-void http_connection_break(struct http_connection *connection);
+
+/* The first and the newest of its requests, or NULL. */
+static inline struct http_request *http_connection_first(const struct http_connection *connection)
+{
+    return list_is_empty(&connection->requests)
+               ? NULL
+               : container_of(connection->requests.next, struct http_request, link);
+}
+
+static inline struct http_request *http_connection_last(const struct http_connection *connection)
+{
+    return list_is_empty(&connection->requests)
+               ? NULL
+               : container_of(connection->requests.prev, struct http_request, link);
+}
 
 #endif /* INVOKE_HTTP_CONNECTION_H */

@@ -4,11 +4,10 @@
 #include <stdlib.h>
 
 #include "engine/base/table.h"
+#include "tests/fuzz/target.h"
 #include "tests/http/transcript.h"
 
 enum { CUTS = 3 };
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static size_t whole_piece(void *arg)
 {

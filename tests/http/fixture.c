@@ -1,4 +1,4 @@
-#include "fixture.h"
+#include "tests/http/fixture.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +19,9 @@ static size_t admit(void *arg, struct http_request *request)
 
     (void)request;
     f->admitted++;
+    if (f->on_admit != NULL) {
+        f->on_admit(f);
+    }
     return f->body_bytes_max;
 }
 
@@ -264,7 +267,7 @@ static size_t parse_reply(struct client *client, bool is_head, struct reply *rep
     memcpy(reply->head, text.data, head_len);
     reply->head[head_len] = 0;
     assert_int_equal(memcmp(reply->head, "HTTP/1.1 ", 9), 0);
-    reply->status = atoi(reply->head + 9);
+    reply->status = (int)strtol(reply->head + 9, NULL, 10);
     length = strstr(reply->head, "content-length: ");
     if (is_head || reply->status == 204 || reply->status == 304 || reply->status == 100) {
         used = head_len;

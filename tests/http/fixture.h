@@ -32,7 +32,8 @@ struct fixture {
     /* Requests for /later..., in the order they came: the test answers them. */
     struct http_request *held[HELD_MAX];
     int held_count;
-    char last[4096]; /* of the newest request: "METHOD path?query body" */
+    char last[4096];                     /* of the newest request: "METHOD path?query body" */
+    void (*on_admit)(struct fixture *f); /* or NULL */
     void (*on_handle)(struct fixture *f, struct http_request *request); /* or NULL: answers */
 };
 

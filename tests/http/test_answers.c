@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#include "fixture.h"
+#include "tests/http/fixture.h"
 
 #define LATER "GET /later HTTP/1.1\r\nHost: x\r\n\r\n"
 #define NOW "GET /now HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -517,6 +517,25 @@ static void test_handler_may_close_the_server(void **state)
     WAIT_FOR(f, f->closed == 1);
 }
 
+static void close_at_head(struct fixture *f)
+{
+    http_server_close(f->server, f, note_close);
+}
+
+static void test_router_may_close_the_server_at_the_head(void **state)
+{
+    struct fixture *f = *state;
+    struct client client;
+
+    f->on_admit = close_at_head;
+    client_open_tcp(&client, f);
+    client_say(&client, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nok" NOW);
+    WAIT_FOR(f, f->closed == 1);
+    client_expect_end(&client);
+    assert_int_equal(f->handled, 0);
+    client_close(&client);
+}
+
 static void kill_inside(struct fixture *f, struct http_request *request)
 {
     http_server_close(f->server, f, note_close);
@@ -593,6 +612,7 @@ int main(void)
         TEST(test_close_answers_what_is_in_flight_and_ends_the_idle),
         TEST(test_kill_ends_what_is_left_and_outlives_no_request),
         TEST(test_handler_may_close_the_server),
+        TEST(test_router_may_close_the_server_at_the_head),
         TEST(test_handler_may_kill_the_server),
         TEST(test_answer_from_a_timer_leaves_at_once),
     };

@@ -2,7 +2,7 @@
  * times that a slow client has. */
 #include <stdlib.h>
 
-#include "fixture.h"
+#include "tests/http/fixture.h"
 
 #define GET "GET / HTTP/1.1\r\nHost: x\r\n"
 

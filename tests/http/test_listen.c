@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "engine/base/err.h"
-#include "fixture.h"
+#include "tests/http/fixture.h"
 
 #define GET "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 

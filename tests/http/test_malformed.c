@@ -1,8 +1,8 @@
 /* What two readers could understand differently is refused, and harms nobody else. */
 #include <stdlib.h>
 
-#include "fixture.h"
-#include "transcript.h"
+#include "tests/http/fixture.h"
+#include "tests/http/transcript.h"
 
 struct malformed {
     const char *name;

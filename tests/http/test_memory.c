@@ -9,7 +9,7 @@
 
 #include "engine/base/err.h"
 #include "engine/base/mem.h"
-#include "fixture.h"
+#include "tests/http/fixture.h"
 
 static long fail_after = -1; /* allocations until the one that fails; -1: none does */
 static bool has_failed;

@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "fixture.h"
-#include "transcript.h"
+#include "tests/http/fixture.h"
+#include "tests/http/transcript.h"
 
 static void expect_body(struct client *client, int status, const char *body)
 {

@@ -1,4 +1,4 @@
-#include "transcript.h"
+#include "tests/http/transcript.h"
 
 #include "invoke/http_parser.h"
 
