@@ -16,8 +16,7 @@
 #define KEYRING_EPOCHS_MAX 64U
 #define KEYRING_HEAD_BYTES 32U
 #define KEYRING_MAC_BYTES 32U
-#define KEYRING_BYTES_MAX                                                                          \
-    (KEYRING_HEAD_BYTES + KEYRING_EPOCHS_MAX * WRAP_BYTES + KEYRING_MAC_BYTES)
+#define KEYRING_BYTES_MAX (KEYRING_HEAD_BYTES + KEYRING_EPOCHS_MAX * WRAP_BYTES + KEYRING_MAC_BYTES)
 
 struct keyring {
     uint32_t count;

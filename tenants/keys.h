@@ -40,8 +40,8 @@ enum key_purpose {
     KEY_HISTORY, /* frames, chain */
     KEY_CONFIG,  /* function configurations, environment variables */
     KEY_CODE,
-    KEY_INDEX,   /* keyed hashes of names */
-    KEY_TOKEN,   /* callback ids, checkpoint tokens, page markers */
+    KEY_INDEX, /* keyed hashes of names */
+    KEY_TOKEN, /* callback ids, checkpoint tokens, page markers */
     KEY_PURPOSES,
 };
 
