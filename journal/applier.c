@@ -15,7 +15,7 @@
 #define BATCH_BYTES_MAX ((size_t)32 << 20)
 #define RETRY_MS 200
 #define TIGHT_PERCENT 85U
-#define STOP_PERCENT 97U /* the rest is for expiry */
+#define STOP_PERCENT 95U /* the rest is for expiry */
 
 struct applier {
     struct applier_options options;
@@ -185,14 +185,34 @@ static void apply(struct applier *applier, uint64_t to)
     applier->options.on_apply(applier->options.arg, applier->batch.last_lsn);
 }
 
-static void expire(struct applier *applier, int64_t now_ms, uint32_t max)
+/* Deletes at most `max`; where that does not fit a full map, fewer at a time, since
+ * each deletion needs some pages before it frees more. */
+static int expire_some(struct applier *applier, int64_t now_ms, uint32_t max)
 {
+    struct views *views = applier->options.views;
+    uint32_t step = max;
     bool is_done = false;
     int r = 0;
 
-    while (r == 0 && !is_done) {
-        r = views_expire(applier->options.views, now_ms, &max, &is_done);
+    while (r == 0 && !is_done && max > 0) {
+        uint32_t left = (step < max) ? step : max;
+        uint32_t tried = left;
+
+        r = views_expire(views, now_ms, &left, &is_done);
+        is_done = is_done && left > 0;
+        max -= (r == 0) ? tried - left : 0;
+        if (r == VIEWS_FULL && step > 1) {
+            step = (step > 4) ? step / 4 : 1;
+            r = (env_touch(&views->env) < 0) ? ERR_IO : 0;
+        }
     }
+    return r;
+}
+
+static void expire(struct applier *applier, int64_t now_ms, uint32_t max)
+{
+    int r = expire_some(applier, now_ms, max);
+
     if (r < 0) {
         end_process(applier);
     }

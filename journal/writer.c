@@ -76,7 +76,7 @@ static struct log_trim plan_trim(const struct writer *writer, size_t entries)
     uint64_t left = trimmable(writer);
     uint64_t max = (left >= TRIM_MIN) ? entries * 4 + TRIM_MIN : 0;
 
-    return (struct log_trim){.to = writer->trim_to,
+    return (struct log_trim){.to = (left > 0) ? writer->trim_to : 0,
                              .max = (uint32_t)((max < TRIM_MAX) ? max : TRIM_MAX)};
 }
 
@@ -142,14 +142,15 @@ static int append(struct writer *writer, const struct list *batch, const struct 
     return r;
 }
 
-/* Gives up the ballast, trims what may be trimmed, and lets LMDB reuse it. */
-static void make_room(struct writer *writer, struct log_trim trim)
+/* Gives up the ballast, trims what may be trimmed, and lets LMDB reuse it. True when
+ * that helped, so that the batch is worth another try at once. */
+static bool make_room(struct writer *writer, struct log_trim trim)
 {
+    uint64_t first = hot_log_first(writer->options.log);
+    bool had_ballast = ballast_release(writer->options.ballast);
     struct list none;
 
     list_init(&none);
-    trim.max = TRIM_MAX;
-    (void)ballast_release(writer->options.ballast);
     (void)append(writer, &none, &trim);
     for (int n = 0; n < 2; n++) {
         int r = env_touch(hot_log_env(writer->options.log));
@@ -158,16 +159,17 @@ static void make_room(struct writer *writer, struct log_trim trim)
             end_process(writer, r);
         }
     }
+    return had_ballast || hot_log_first(writer->options.log) > first;
 }
 
-static void note_full(struct writer *writer)
+static void note_full(struct writer *writer, bool has_room_now)
 {
     if (!writer->is_blocked) {
         log_warn("the log is full: new work is refused until there is space");
     }
     atomic_store(&writer->is_full, true);
     writer->batch_max = (writer->batch_max > 4) ? writer->batch_max / 4 : 1;
-    writer->retry_ms = thread_now_ms() + RETRY_MS;
+    writer->retry_ms = thread_now_ms() + (has_room_now ? 0 : RETRY_MS);
     writer->is_blocked = true;
 }
 
@@ -218,8 +220,8 @@ static void write_batch(struct writer *writer)
     monitor_unlock(&writer->monitor);
     r = append(writer, &batch, &trim);
     if (r == LOG_FULL) {
-        note_full(writer);
-        make_room(writer, trim);
+        trim.max = TRIM_MAX;
+        note_full(writer, make_room(writer, trim));
     } else {
         check_fullness(writer);
     }
