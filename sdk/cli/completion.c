@@ -69,9 +69,9 @@ static void append_word_cases(struct buf *buf)
         for (const struct cli_option *o = here->options; o != NULL && o->name != NULL; o++) {
             if (o->words != NULL) {
                 buf_printf(buf,
-                           "    %s%s--%s) COMPREPLY=($(compgen -W '%s' -- \"$cur\")); return ;;\n",
-                           (here == &global) ? "*" : here->name, (here == &global) ? "" : " ",
-                           o->name, o->words);
+                           "    %s'%s --%s') COMPREPLY=($(compgen -W '%s' -- \"$cur\"))\n"
+                           "        return ;;\n",
+                           (here == &global) ? "*" : "", here->name, o->name, o->words);
             }
         }
         if (here == &global) {
@@ -84,7 +84,8 @@ void cli_completion_append(struct buf *buf)
 {
     buf_append_text(buf, "# Completion of pawl for bash: source <(pawl completion bash)\n"
                          "_pawl()\n{\n"
-                         "    local cur=\"${COMP_WORDS[COMP_CWORD]}\" words='' command='' skip='' word\n"
+                         "    local cur=\"${COMP_WORDS[COMP_CWORD]}\"\n"
+                         "    local words='' command='' skip='' word\n"
                          "    local prev=\"${COMP_WORDS[COMP_CWORD-1]}\"\n"
                          "    for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
                          "        if [[ -n $skip ]]; then skip=''; continue; fi\n"

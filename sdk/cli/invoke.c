@@ -131,12 +131,13 @@ static void add_header_member(const struct invoke *invoke, struct buf *json, con
     }
 }
 
-/* The payload as the function wrote it, when that is JSON; else as a string. */
+/* The payload as the function wrote it, when that is JSON; else as a string (so also
+ * for the JSON that the parser does not take: half surrogates, numbers over 1e308). */
 static void add_payload_member(const struct invoke *invoke, struct buf *json)
 {
     struct bytes body = buf_bytes(&invoke->reply.body);
-    json_t *parsed =
-        json_loadb((const char *)body.data, body.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+    json_t *parsed = json_loadb((const char *)body.data, body.len,
+                                JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, NULL);
 
     if (parsed != NULL) {
         cli_put_raw(json, "Payload", body);

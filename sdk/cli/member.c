@@ -1,6 +1,7 @@
 #include "sdk/cli/member.h"
 
-#define TIME_S_MAX 1e11 /* the year 5138; what is larger counts milliseconds */
+#define INTEGER_MAX 9007199254740992.0 /* up to here a double counts in ones */
+#define TIME_S_MAX 1e11                /* the year 5138; what is larger counts milliseconds */
 
 json_t *cli_member(const json_t *object, const char *key)
 {
@@ -17,8 +18,12 @@ const char *cli_member_text(const json_t *object, const char *key)
 int64_t cli_member_number(const json_t *object, const char *key)
 {
     const json_t *member = cli_member(object, key);
+    double real = json_real_value(member);
 
-    return json_is_integer(member) ? json_integer_value(member) : -1;
+    if (json_is_integer(member)) {
+        return json_integer_value(member);
+    }
+    return (json_is_real(member) && real >= 0 && real < INTEGER_MAX) ? (int64_t)real : -1;
 }
 
 int64_t cli_member_time_ms(const json_t *object, const char *key)

@@ -69,6 +69,11 @@ int cli_reply_check(struct cli_session *session, const struct cli_request *reque
                         refusal.name[0] != '\0' ? ", " : "", refusal.name);
 }
 
+static json_t *load(const struct cli_reply *reply, size_t flags)
+{
+    return json_loadb((const char *)reply->body.data, reply->body.len, flags, NULL);
+}
+
 int cli_reply_json(const struct cli_request *request, const struct cli_reply *reply,
                    json_t **ret_json)
 {

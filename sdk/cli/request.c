@@ -128,6 +128,9 @@ static int prepare(struct transfer *transfer)
     curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(curl, CURLOPT_NOPROXY, "*"); /* http_proxy is not meant for us */
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    /* On a kept connection that turns out dead curl sends a request again by itself,
+     * though the daemon may have acted on it. */
+    curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, request->is_repeatable ? 0L : 1L);
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "pawl/" PAWL_VERSION);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT, (timeout_s > 0) ? (long)timeout_s : 0L);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, transfer->error);
