@@ -9,7 +9,7 @@
 #define ROW_PIECES 1U
 #define ROW_PIECES_BYTES 17U
 
-static bool split(struct bytes data, bool is_put, struct bytes *key, struct bytes *value)
+bool object_split(uint8_t kind, struct bytes data, struct bytes *ret_key, struct bytes *ret_value)
 {
     size_t key_len;
 
@@ -20,9 +20,12 @@ static bool split(struct bytes data, bool is_put, struct bytes *key, struct byte
     if (key_len == 0 || key_len > JOURNAL_KEY_MAX || key_len > data.len - 2) {
         return false;
     }
-    *key = bytes_of(data.data + 2, key_len);
-    *value = bytes_of(data.data + 2 + key_len, data.len - 2 - key_len);
-    return is_put || value->len == 0;
+    if (kind != JOURNAL_PUT && key_len != data.len - 2) {
+        return false;
+    }
+    *ret_key = bytes_of(data.data + 2, key_len);
+    *ret_value = bytes_of(data.data + 2 + key_len, data.len - 2 - key_len);
+    return true;
 }
 
 static void delete_old(struct view_txn *txn, struct bytes key)
@@ -67,7 +70,7 @@ bool object_apply(struct view_txn *txn, uint8_t kind, uint64_t lsn, struct bytes
     struct bytes key;
     struct bytes value = {0};
 
-    if (!split(data, kind == JOURNAL_PUT, &key, &value)) {
+    if (!object_split(kind, data, &key, &value)) {
         return false;
     }
     delete_old(txn, key);

@@ -5,6 +5,9 @@
 
 #include "journal/views.h"
 
+/* False when the data of an entry of this kind is not well-formed. */
+bool object_split(uint8_t kind, struct bytes data, struct bytes *ret_key, struct bytes *ret_value);
+
 /* False when the data is not well-formed; nothing has changed then. */
 bool object_apply(struct view_txn *txn, uint8_t kind, uint64_t lsn, struct bytes data);
 

@@ -62,13 +62,13 @@ static void init_world(struct world *world, uint64_t seed)
 
 static void fini_world(struct world *world)
 {
+    fixture_fini(&world->f);
     for (int i = 0; i < EXECUTIONS; i++) {
         made_fini(&world->made[i]);
     }
     for (int i = 0; i < STEPS; i++) {
         put_fini(&world->puts[i]);
     }
-    fixture_fini(&world->f);
 }
 
 /* A fixture on the copy, in the place of the original's directory. */
