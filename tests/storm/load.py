@@ -140,7 +140,7 @@ class Starter(Client):
         if self.rng.random() < 0.15:
             self.start_pair(name, payload, self.make_payload())
         else:
-            self.start(name, payload)
+            self.start_named(name, payload)
 
     def make_payload(self):
         count = self.rng.randint(2, 6)
@@ -156,7 +156,7 @@ class Starter(Client):
         return lambda: self.api.invoke(FLOW + ":$LATEST", payload, kind, name=name,
                                        timeout_s=timeout_s)
 
-    def start(self, name, payload):
+    def start_named(self, name, payload):
         self.note_start(name, payload, *self.ask(self.send(name, payload))[:2])
 
     def note_start(self, name, payload, outcome, answer):
@@ -180,10 +180,10 @@ class Starter(Client):
                 continue
             self.note_start(name, payload, outcome, answer)
             if outcome == "refused":
-                self.start(name, payload)
+                self.start_named(name, payload)
         for payload, (outcome, _) in pairs:
             if outcome == "unknown":
-                self.start(name, payload)
+                self.start_named(name, payload)
 
 
 def digest(payload):

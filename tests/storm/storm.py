@@ -51,6 +51,7 @@ class Storm:
         self.ledger = None
         self.notes = None
         self.gate = None
+        self.reader = None
         self.clients = []
 
     # --- setting up -------------------------------------------------------------------
@@ -263,6 +264,7 @@ class Storm:
         for client in self.clients:
             client.join(self.options.quiet)
         self.check_clients()
+        self.reader = Api(self.daemon.socket)  # connections from before the kills are dead
 
     def wait_events(self):
         """Until each acknowledged event has run, or none more does."""
@@ -280,7 +282,7 @@ class Storm:
         """{arn: (execution, events) or None} of everything the ledger names."""
         def read(arn):
             try:
-                return arn, (self.gate.api.get_execution(arn), self.gate.api.history(arn))
+                return arn, (self.reader.get_execution(arn), self.reader.history(arn))
             except ApiError as error:
                 if error.status == 404:
                     return arn, None
@@ -298,7 +300,7 @@ class Storm:
         for arn in sorted(arns):
             while time.monotonic() < end:
                 try:
-                    if self.gate.api.get_execution(arn)["Status"] in CLOSED:
+                    if self.reader.get_execution(arn)["Status"] in CLOSED:
                         break
                 except ApiError:
                     break
