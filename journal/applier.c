@@ -34,7 +34,6 @@ struct applier {
     /* The thread's. */
     struct batch batch;
     int64_t retry_ms; /* not 0: the views are full, try again then */
-    bool is_blocked;  /* the last transaction did not fit */
 
     _Atomic uint64_t applied_lsn;
     _Atomic bool is_full;
@@ -123,15 +122,23 @@ static bool wait_for_work(struct applier *applier)
     return true;
 }
 
+static void set_full(struct applier *applier, bool is_full)
+{
+    if (atomic_exchange(&applier->is_full, is_full) == is_full) {
+        return;
+    }
+    if (is_full) {
+        log_warn("the views or their disk is full: new work is refused until there is space");
+    } else {
+        log_info("the views have space again");
+    }
+}
+
 /* Nothing was written: the same again, a little later, after letting LMDB reuse
  * what was deleted meanwhile. */
 static void note_full(struct applier *applier)
 {
-    if (!applier->is_blocked) {
-        log_warn("the views are full: new work is refused until there is space");
-    }
-    applier->is_blocked = true;
-    atomic_store(&applier->is_full, true);
+    set_full(applier, true);
     applier->retry_ms = thread_now_ms() + RETRY_MS;
     if (ballast_release(applier->options.ballast)) {
         applier->options.on_full(applier->options.arg);
@@ -147,8 +154,7 @@ static void check_fullness(struct applier *applier)
 {
     unsigned percent = env_used_percent(&applier->options.views->env);
 
-    applier->is_blocked = false;
-    atomic_store(&applier->is_full, percent >= TIGHT_PERCENT);
+    set_full(applier, percent >= TIGHT_PERCENT);
     if (percent < TIGHT_PERCENT) {
         ballast_restore(applier->options.ballast);
     }

@@ -31,12 +31,16 @@ struct journal {
     struct list waits;  /* for applied_lsn */
     uint64_t last_lsn;  /* appended */
     uint64_t in_flight; /* appends without a callback yet */
-    struct buf spare;   /* of the readers */
     bool is_closing;    /* callbacks may still append and wait */
     bool is_ending;     /* the threads are gone */
     journal_close_cb close_cb;
     void *close_arg;
 };
+
+/* Opens or creates everything in the directory, and applies the tail of the log. What
+ * is open after a failure is closed by journal_close_files(), too. */
+int journal_open_files(struct journal *journal, const struct journal_options *options);
+void journal_close_files(struct journal *journal);
 
 /* Keeps the loop alive while somebody waits for a callback. */
 void journal_update_ref(struct journal *journal);

@@ -162,12 +162,21 @@ static bool make_room(struct writer *writer, struct log_trim trim)
     return had_ballast || hot_log_first(writer->options.log) > first;
 }
 
+static void set_full(struct writer *writer, bool is_full)
+{
+    if (atomic_exchange(&writer->is_full, is_full) == is_full) {
+        return;
+    }
+    if (is_full) {
+        log_warn("the log or its disk is full: new work is refused until there is space");
+    } else {
+        log_info("the log has space again");
+    }
+}
+
 static void note_full(struct writer *writer, bool has_room_now)
 {
-    if (!writer->is_blocked) {
-        log_warn("the log is full: new work is refused until there is space");
-    }
-    atomic_store(&writer->is_full, true);
+    set_full(writer, true);
     writer->batch_max = (writer->batch_max > 4) ? writer->batch_max / 4 : 1;
     writer->retry_ms = thread_now_ms() + (has_room_now ? 0 : RETRY_MS);
     writer->is_blocked = true;
@@ -183,13 +192,10 @@ static void check_fullness(struct writer *writer)
         ballast_restore(writer->options.ballast);
     }
     is_tight = is_tight || !ballast_is_whole(writer->options.ballast);
-    if (was_full && !is_tight) {
-        log_info("the log has space again");
-    }
     writer->batch_max = writer->options.batch_entries_max;
     writer->is_blocked = false;
     writer->retry_ms = is_tight ? thread_now_ms() + RETRY_MS : 0;
-    atomic_store(&writer->is_full, is_tight);
+    set_full(writer, is_tight);
 }
 
 static void finish_batch(struct writer *writer, struct list *batch, size_t count, uint64_t bytes)
