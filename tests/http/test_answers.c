@@ -141,6 +141,28 @@ static void test_thousands_of_pipelined_requests_are_answered(void **state)
     client_close(&client);
 }
 
+static void test_100_continue_waits_for_its_turn(void **state)
+{
+    struct fixture *f = *state;
+    struct client client;
+    struct reply reply;
+
+    client_open_tcp(&client, f);
+    client_say(&client, LATER "POST /p HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n"
+                              "Expect: 100-continue\r\n\r\n");
+    WAIT_FOR(f, f->admitted == 2);
+    turn(f);
+    client_poll(&client);
+    assert_int_equal(client.received.len, 0);
+    answer(f->held[0], "first");
+    expect_body(&client, "first");
+    client_reply(&client, &reply);
+    assert_int_equal(reply.status, 100);
+    client_say(&client, "ok");
+    expect_body(&client, "POST /p? ok");
+    client_close(&client);
+}
+
 static void test_header_values_cannot_begin_a_new_line(void **state)
 {
     struct fixture *f = *state;
@@ -563,7 +585,9 @@ static void answer_from_timer(uv_timer_t *timer)
 {
     struct fixture *f = timer->data;
 
+    assert_int_not_equal(uv_backend_timeout(&f->loop), 0);
     answer(f->held[0], "from a timer");
+    assert_int_equal(uv_backend_timeout(&f->loop), 0); /* the loop will not sleep on it */
     uv_close((uv_handle_t *)timer, NULL);
 }
 
@@ -580,7 +604,7 @@ static void test_answer_from_a_timer_leaves_at_once(void **state)
     timer.data = f;
     assert_int_equal(uv_timer_init(&f->loop, &timer), 0);
     assert_int_equal(uv_timer_start(&timer, answer_from_timer, 0, 0), 0);
-    (void)uv_run(&f->loop, UV_RUN_ONCE);
+    (void)uv_run(&f->loop, UV_RUN_NOWAIT);
     client_poll(&client);
     assert_true(client.received.len > 0);
     expect_body(&client, "from a timer");
@@ -596,6 +620,7 @@ int main(void)
         TEST(test_every_order_of_answering_arrives_in_order),
         TEST(test_answers_at_once_and_later_mix),
         TEST(test_thousands_of_pipelined_requests_are_answered),
+        TEST(test_100_continue_waits_for_its_turn),
         TEST(test_header_values_cannot_begin_a_new_line),
         TEST(test_answer_carries_date_type_and_length),
         TEST(test_chunked_answer_arrives_as_it_is_made),

@@ -2,6 +2,7 @@
  * times that a slow client has. */
 #include <stdlib.h>
 
+#include "invoke/http_connection.h"
 #include "tests/http/fixture.h"
 
 #define GET "GET / HTTP/1.1\r\nHost: x\r\n"
@@ -468,6 +469,62 @@ static void test_answer_that_nobody_reads_is_given_up(void **state)
     client_close(&client);
 }
 
+/* --- time, exactly ------------------------------------------------------------- */
+
+/* The only connection, at so many milliseconds into its phase. */
+static enum http_connection_state state_at(struct fixture *f, uint64_t passed_ms)
+{
+    struct http_connection *connection =
+        container_of(f->server->connections.next, struct http_connection, link);
+
+    http_connection_check_time(connection, connection->since_ms + passed_ms);
+    return connection->state;
+}
+
+static void test_head_has_five_seconds(void **state)
+{
+    struct fixture *f = *state;
+    struct client client;
+
+    client_open_tcp(&client, f);
+    client_say(&client, "G");
+    WAIT_FOR(f, f->server->connection_count == 1 && f->server->request_count == 1);
+    assert_int_equal(state_at(f, 4999), HTTP_CONNECTION_OPEN);
+    assert_int_equal(state_at(f, 5000), HTTP_CONNECTION_LAST);
+    expect_408(&client);
+}
+
+/* 100 bytes are enough for 97.66 ms at 1,024 bytes a second. */
+static void test_body_has_five_seconds_and_then_its_rate(void **state)
+{
+    struct fixture *f = *state;
+    struct client client;
+    char body[101] = {0};
+
+    memset(body, 'a', 100);
+    client_open_tcp(&client, f);
+    client_say(&client, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 200\r\n\r\n");
+    client_say(&client, body);
+    WAIT_FOR(f, f->server->buffered_bytes == 100);
+    assert_int_equal(state_at(f, 5000), HTTP_CONNECTION_OPEN);
+    assert_int_equal(state_at(f, 5098), HTTP_CONNECTION_OPEN);
+    assert_int_equal(state_at(f, 5099), HTTP_CONNECTION_LAST);
+    expect_408(&client);
+}
+
+static void test_idle_connection_has_sixty_seconds(void **state)
+{
+    struct fixture *f = *state;
+    struct client client;
+
+    client_open_tcp(&client, f);
+    ask_on(&client);
+    assert_int_equal(state_at(f, 59999), HTTP_CONNECTION_OPEN);
+    assert_int_equal(state_at(f, 60000), HTTP_CONNECTION_CLOSED);
+    client_expect_end(&client);
+    client_close(&client);
+}
+
 /* An idle server has no wake-ups: nothing in the loop has a time. */
 static void test_no_timer_runs_without_connections(void **state)
 {
@@ -502,6 +559,9 @@ int main(void)
         TEST(test_idle_connection_is_closed),
         TEST(test_slow_handler_is_waited_for),
         TEST(test_answer_that_nobody_reads_is_given_up),
+        TEST(test_head_has_five_seconds),
+        TEST(test_body_has_five_seconds_and_then_its_rate),
+        TEST(test_idle_connection_has_sixty_seconds),
         TEST(test_no_timer_runs_without_connections),
     };
 

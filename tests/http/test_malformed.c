@@ -53,6 +53,7 @@ static const struct malformed cases[] = {
     CASE("two empty lines first", "\r\n\r\nGET / HTTP/1.1\r\n" HOST "\r\n", 400),
     /* lines */
     CASE("bare LF behind the request line", "GET / HTTP/1.1\n" HOST "\r\n", 400),
+    CASE("another byte for the CR", "GET / HTTP/1.1X\n" HOST "\r\n", 400),
     CASE("bare LF behind a header", "GET / HTTP/1.1\r\nHost: x\n\r\n", 400),
     CASE("bare LF at the end", "GET / HTTP/1.1\r\n" HOST "\n", 400),
     CASE("bare LF first", "\nGET / HTTP/1.1\r\n" HOST "\r\n", 400),
