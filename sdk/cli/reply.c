@@ -77,9 +77,11 @@ static json_t *load(const struct cli_reply *reply, size_t flags)
 int cli_reply_json(const struct cli_request *request, const struct cli_reply *reply,
                    json_t **ret_json)
 {
-    json_t *json =
-        json_loadb((const char *)reply->body.data, reply->body.len, JSON_ALLOW_NUL, NULL);
+    json_t *json = load(reply, JSON_ALLOW_NUL);
 
+    if (json == NULL) { /* perhaps only for an integer of more than 64 bits */
+        json = load(reply, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL);
+    }
     if (json == NULL || !json_is_object(json)) {
         json_decref(json);
         return cli_complain(CLI_SERVER, "cannot %s: the daemon's answer is not a JSON object",
