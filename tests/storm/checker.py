@@ -33,6 +33,11 @@ class Report:
         if not is_right:
             self.violations[check].append(text)
 
+    def add(self, other):
+        self.examined.update(other.examined)
+        for name, found in other.violations.items():
+            self.violations[name] += found
+
     def counts(self):
         failed = sum(len(found) for found in self.violations.values())
         return sum(self.examined.values()) - failed, failed

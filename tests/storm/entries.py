@@ -12,6 +12,7 @@ rest; `-` is empty.
 """
 
 import collections
+import sys
 
 Entry = collections.namedtuple(
     "Entry", "seq ns conn kind arn op attempt invocation extra", defaults=("", "", 0, "", ""))
@@ -30,11 +31,13 @@ def parse_line(line):
         return None
     seq, ns, conn = (int(field) for field in fields[:3])
     kind, arn, op, attempt, invocation, extra = (
-        "" if field == "-" else field for field in fields[3:])
+        "" if field == "-" else sys.intern(field) for field in fields[3:])
     return Entry(seq, ns, conn, kind, arn, op, int(attempt or 0), invocation, extra)
 
 
-def read_ledger(path):
+def read_ledger(path, offset=0):
+    """The entries from a byte on."""
     with open(path, encoding="utf-8", errors="replace") as file:
+        file.seek(offset)
         entries = [parse_line(line) for line in file]
     return [entry for entry in entries if entry is not None]

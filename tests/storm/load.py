@@ -39,9 +39,16 @@ class Gate:
         self.acks = 0
         self.running = set()  # executions not known to have ended
         self.starting = 0
+        self.batch = 0
         self.number = 0
         self.callbacks = queue.Queue()
         self.failure = None
+
+    def reopen(self):
+        """After everything has settled: the next batch may begin."""
+        self.settling.clear()
+        self.ending.clear()
+        self.batch += 1
 
     def acked(self):
         with self.lock:
@@ -73,7 +80,7 @@ class Client(threading.Thread):
         super().__init__(name=f"{type(self).__name__}-{index}", daemon=True)
         self.gate = gate
         self.api = gate.api
-        self.rng = random.Random(f"{gate.seed}/{self.name}")
+        self.rng = random.Random(f"{gate.seed}/{gate.batch}/{self.name}")
         self.notes = Notes(gate.ledger)
 
     def run(self):

@@ -53,6 +53,7 @@ class Storm:
         self.gate = None
         self.reader = None
         self.clients = []
+        self.offset = 0
 
     # --- setting up -------------------------------------------------------------------
 
@@ -93,6 +94,11 @@ class Storm:
         self.restart()
         self.deploy()
         Listener(self.gate).start()
+
+    def begin_batch(self):
+        """Clients that start from nothing; what came before has been judged."""
+        self.offset = os.stat(self.ledger_file).st_size
+        self.gate.reopen()
         self.clients = make_clients(self.gate)
         for client in self.clients:
             client.start()
@@ -292,7 +298,7 @@ class Storm:
             return dict(pool.map(read, sorted(arns)))
 
     def read_entries(self):
-        return read_ledger(self.ledger_file)
+        return read_ledger(self.ledger_file, self.offset)
 
     def wait_children(self, arns):
         """Chained executions are in nobody's list: until they too have ended."""

@@ -11,7 +11,7 @@ import collections
 import http.server
 import json
 import os
-import socket
+import signal
 import socketserver
 import sys
 import threading
@@ -22,11 +22,22 @@ import uuid
 HERE = os.path.dirname(os.path.abspath(__file__))
 CONTROL = os.environ.get("PAWL_CONTROL", "")
 ARN = "arn:aws:lambda:local:000000000000:function:%s:$LATEST/durable-execution/%s/%s"
+POINTS = ("journal.before-write", "journal.after-sync")
+passed = []
 ENDED = {"SUCCEEDED": "ExecutionSucceeded", "STOPPED": "ExecutionStopped"}
 
 
 def now():
     return int(time.time() * 1000) / 1000
+
+
+def pass_point(name):
+    """Kills the daemon at the n-th passage of the point that PAWL_CRASH_POINT names."""
+    point, _, count = os.environ.get("PAWL_CRASH_POINT", "").partition(":")
+    if point == name:
+        passed.append(name)
+        if len(passed) == int(count):
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 class Refused(Exception):
@@ -81,8 +92,10 @@ class Journal:
                 file.truncate(file.read().rfind(b"\n") + 1)
 
     def write(self, key, value):
+        pass_point("journal.before-write")
         self.file.write(json.dumps([key, value]).encode() + b"\n")
         os.fdatasync(self.file.fileno())
+        pass_point("journal.after-sync")
 
     def write_later(self, key, value):
         self.delayed.append((key, json.loads(json.dumps(value))))
@@ -416,9 +429,10 @@ def tick_forever(toy):
 
 
 def main():
-    options = dict(zip(sys.argv[2::2], sys.argv[3::2]))
     if "--list-crash-points" in sys.argv:
-        return 1
+        print("\n".join(POINTS))
+        return 0
+    options = dict(zip(sys.argv[2::2], sys.argv[3::2]))
     from toy_launcher import start_launcher
     launcher = start_launcher(options["--data"], options["--config"])
     toy = Toy(options["--data"], launcher)

@@ -28,7 +28,7 @@ def storm(control=None):
     with tempfile.TemporaryDirectory() as root:
         make_build(root)
         command = [sys.executable, os.path.join(HERE, "run"), "--build", root, "--kills",
-                   str(KILLS), "--seed", "1", "--open-max", "16", "--quiet", "8",
+                   str(KILLS), "--batch", "6", "--seed", "1", "--open-max", "16", "--quiet", "8",
                    "--scratch", os.path.join(root, "scratch")]
         command += ["--control", control] if control else []
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
@@ -51,6 +51,7 @@ class ToyTest(unittest.TestCase):
     def test_a_right_daemon_passes(self):
         code, output = self.runs[None]
         self.assertEqual(code, 0, output)
+        self.assertRegex(output, "daemon +at a point +[1-9]")
 
     def test_answers_before_the_commit_are_caught(self):
         self.caught("answer-first", "starts", "callbacks", "reads", "checkpoints", "re-runs")
