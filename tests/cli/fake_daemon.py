@@ -18,8 +18,7 @@ class Request:
 
 
 class Answer:
-    """`pieces` are sent as chunks. `drop` closes the connection instead; `away` also
-    takes the socket away and brings it back after as many refused connections."""
+    """`pieces` are sent as chunks; `drop` closes the connection instead."""
 
     def __init__(self, status=200, body=b"", headers=None, pieces=None, drop=False):
         if isinstance(body, (dict, list)):
@@ -83,10 +82,13 @@ class FakeDaemon:
                 sock, _ = self.listener.accept()
             except OSError:
                 return
-            with sock, sock.makefile("rb") as stream:
-                self.serve(sock, stream)
+            threading.Thread(target=self.serve, args=(sock,), daemon=True).start()
 
-    def serve(self, sock, stream):
+    def serve(self, sock):
+        with sock, sock.makefile("rb") as stream:
+            self.answer(sock, stream)
+
+    def answer(self, sock, stream):
         while True:
             request = read_request(stream)
             if request is None:
