@@ -47,8 +47,17 @@ struct wire_checkpoint {
     size_t update_count;
 };
 
+/* How an invocation ended; the numbers of enum outcome in engine/core/core.h. */
+enum wire_outcome {
+    WIRE_OUTCOME_PENDING,   /* suspended */
+    WIRE_OUTCOME_SUCCEEDED, /* with the payload */
+    WIRE_OUTCOME_FAILED,    /* the handler's own failure, with the error */
+    WIRE_OUTCOME_ERROR,     /* the invocation failed: it may be tried again */
+    WIRE_OUTCOME_HELD,      /* replay differs from what is recorded; the error says how */
+};
+
 struct wire_complete {
-    uint32_t outcome; /* enum outcome of engine/core/core.h */
+    uint32_t outcome; /* enum wire_outcome */
     bool has_payload;
     struct bytes payload;
     struct bytes error; /* encoded error object */

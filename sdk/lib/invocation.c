@@ -1,0 +1,543 @@
+#include "sdk/lib/invocation.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+#include "engine/base/err.h"
+
+/* What AWS's SDKs send in one checkpoint, too. */
+#define CHECKPOINT_UPDATES_MAX 250U
+#define CHECKPOINT_BYTES_MAX ((size_t)750 * 1024)
+
+enum waiter_kind {
+    WAITER_ACK,   /* for a ticket; runs */
+    WAITER_BLOCK, /* for a memo to change */
+    WAITER_BATCH, /* for branches */
+};
+
+enum waiter_result {
+    WAITER_DONE,
+    WAITER_ENDED,
+    WAITER_AGAIN, /* look again: there is something to send */
+};
+
+struct waiter {
+    struct list link;
+    struct gate gate;
+    enum waiter_kind kind;
+    enum waiter_result result;
+    uint64_t ticket;
+    const struct memo *memo;
+    enum op_status status;
+    const struct group *group;
+};
+
+void invocation_lock(struct invocation *inv)
+{
+    pthread_mutex_lock(&inv->lock);
+}
+
+void invocation_unlock(struct invocation *inv)
+{
+    pthread_mutex_unlock(&inv->lock);
+}
+
+bool invocation_has_ended(const struct invocation *inv, const struct group *group)
+{
+    if (inv->state != INVOCATION_RUNNING) {
+        return true;
+    }
+    for (; group != NULL; group = group->outer) {
+        if (group->is_over) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* --- waking ----------------------------------------------------------------------- */
+
+static void wake(struct invocation *inv, struct waiter *waiter, enum waiter_result result,
+                 struct wakes *wakes)
+{
+    list_remove(&waiter->link);
+    if (waiter->kind != WAITER_ACK) {
+        inv->running++;
+    }
+    waiter->result = result;
+    wakes_add(wakes, &waiter->gate);
+}
+
+/* The one move of the state: from RUNNING, once. Every wait ends. */
+static void end(struct invocation *inv, enum invocation_state state, struct wakes *wakes)
+{
+    if (inv->state != INVOCATION_RUNNING) {
+        return;
+    }
+    __atomic_store_n(&inv->state, state, __ATOMIC_RELEASE);
+    while (!list_is_empty(&inv->waiters)) {
+        wake(inv, container_of(inv->waiters.next, struct waiter, link), WAITER_ENDED, wakes);
+    }
+}
+
+static struct waiter *first_waiter(struct invocation *inv, enum waiter_kind kind)
+{
+    struct list *link;
+
+    list_for_each (link, &inv->waiters) {
+        struct waiter *waiter = container_of(link, struct waiter, link);
+
+        if (waiter->kind == kind) {
+            return waiter;
+        }
+    }
+    return NULL;
+}
+
+/* --- sending ---------------------------------------------------------------------- */
+
+/* How many updates go with the next checkpoint, and their bytes. */
+static uint32_t measure(const struct invocation *inv, size_t *ret_bytes)
+{
+    uint64_t waiting = inv->queued - inv->sent;
+    uint32_t count = 0;
+    size_t bytes = 0;
+
+    while (count < waiting && count < CHECKPOINT_UPDATES_MAX) {
+        uint32_t len;
+
+        memcpy(&len, inv->queue_lens.data + count * sizeof len, sizeof len);
+        if (count > 0 && bytes + len > CHECKPOINT_BYTES_MAX) {
+            break;
+        }
+        bytes += len;
+        count++;
+    }
+    *ret_bytes = bytes;
+    return count;
+}
+
+/* A protobuf message is the sum of its fields, so the encoded updates stand behind the
+ * encoded rest as they are. */
+static void send_checkpoint(struct invocation *inv)
+{
+    struct wire_checkpoint head = {.seq = ++inv->seq};
+    size_t bytes;
+    uint32_t count = measure(inv, &bytes);
+    struct buf *buf = out_lock(&inv->service->out);
+    size_t begun = frame_begin(buf, WIRE_CHECKPOINT, inv->number);
+
+    wire_put_checkpoint(buf, NULL, &head);
+    buf_append(buf, inv->queue.data, bytes);
+    frame_end(buf, begun);
+    out_unlock(&inv->service->out);
+    buf_consume(&inv->queue, bytes);
+    buf_consume(&inv->queue_lens, count * sizeof(uint32_t));
+    inv->sent += count;
+    inv->is_in_flight = true;
+    inv->has_notice = false;
+}
+
+/* Nothing runs: what is still queued goes out, and when its answer has changed nothing
+ * the invocation suspends. Never with a checkpoint under way: its answer may bring what
+ * a branch waits for, and the daemon would not tell it again. */
+static bool rest(struct invocation *inv, struct wakes *wakes)
+{
+    if (inv->running > 0 || inv->state != INVOCATION_RUNNING || inv->is_in_flight) {
+        return false;
+    }
+    if (inv->queued > inv->sent) {
+        return true;
+    }
+    end(inv, INVOCATION_SUSPENDED, wakes);
+    return false;
+}
+
+/* --- waiting ---------------------------------------------------------------------- */
+
+/* Under the lock, which is released while it waits and after. */
+static enum waiter_result wait_unlock(struct invocation *inv, struct waiter *waiter,
+                                      bool is_sending)
+{
+    struct wakes wakes = {0};
+
+    gate_init(&waiter->gate);
+    list_push_back(&inv->waiters, &waiter->link);
+    if (waiter->kind != WAITER_ACK) {
+        inv->running--;
+        is_sending |= rest(inv, &wakes);
+    }
+    if (is_sending) {
+        send_checkpoint(inv);
+    }
+    pthread_mutex_unlock(&inv->lock);
+    wakes_send(&wakes);
+    if (is_sending) {
+        out_flush(&inv->service->out);
+    }
+    gate_wait(&waiter->gate);
+    return waiter->result;
+}
+
+int invocation_await(struct invocation *inv, const struct group *group)
+{
+    struct waiter waiter = {.kind = WAITER_ACK, .group = group, .result = WAITER_AGAIN};
+
+    pthread_mutex_lock(&inv->lock);
+    waiter.ticket = inv->queued;
+    while (inv->acked < waiter.ticket && !invocation_has_ended(inv, group)) {
+        inv->asked = (inv->asked < waiter.ticket) ? waiter.ticket : inv->asked;
+        waiter.result = wait_unlock(inv, &waiter, !inv->is_in_flight && inv->sent < waiter.ticket);
+        if (waiter.result != WAITER_AGAIN) {
+            return (waiter.result == WAITER_DONE) ? 0 : INVOCATION_ENDED;
+        }
+        pthread_mutex_lock(&inv->lock);
+    }
+    waiter.result = (inv->acked < waiter.ticket) ? WAITER_ENDED : WAITER_DONE;
+    pthread_mutex_unlock(&inv->lock);
+    return (waiter.result == WAITER_DONE) ? 0 : INVOCATION_ENDED;
+}
+
+int invocation_block(struct invocation *inv, const struct group *group, const struct memo *memo,
+                     enum op_status status)
+{
+    struct waiter waiter = {.kind = WAITER_BLOCK, .memo = memo, .status = status, .group = group};
+    bool has_ended;
+
+    pthread_mutex_lock(&inv->lock);
+    while (memo->status == status && !invocation_has_ended(inv, group)) {
+        /* The last one to wait lets the invocation suspend instead of asking. */
+        bool is_asking = inv->has_notice && !inv->is_in_flight && inv->running > 1;
+
+        if (wait_unlock(inv, &waiter, is_asking) == WAITER_ENDED) {
+            return INVOCATION_ENDED;
+        }
+        pthread_mutex_lock(&inv->lock);
+    }
+    has_ended = invocation_has_ended(inv, group);
+    pthread_mutex_unlock(&inv->lock);
+    return has_ended ? INVOCATION_ENDED : 0;
+}
+
+void invocation_wait(struct invocation *inv, struct waiter **place)
+{
+    struct waiter waiter = {.kind = WAITER_BATCH};
+
+    *place = &waiter;
+    (void)wait_unlock(inv, &waiter, false);
+    pthread_mutex_lock(&inv->lock);
+    *place = NULL;
+}
+
+static bool is_waiting(const struct waiter *waiter)
+{
+    return waiter != NULL && waiter->link.next != &waiter->link;
+}
+
+void invocation_wake(struct invocation *inv, struct waiter **place)
+{
+    struct wakes wakes = {0};
+
+    if (is_waiting(*place)) {
+        wake(inv, *place, WAITER_DONE, &wakes);
+        wakes_send(&wakes);
+    }
+}
+
+static bool is_inside(const struct group *group, const struct group *outer)
+{
+    while (group != NULL && group != outer) {
+        group = group->outer;
+    }
+    return group != NULL;
+}
+
+void invocation_end_group(struct invocation *inv, struct group *group)
+{
+    struct wakes wakes = {0};
+    struct list *link = inv->waiters.next;
+
+    group->is_over = true;
+    while (link != &inv->waiters) {
+        struct waiter *waiter = container_of(link, struct waiter, link);
+
+        link = link->next;
+        if (waiter->kind != WAITER_BATCH && is_inside(waiter->group, group)) {
+            wake(inv, waiter, WAITER_ENDED, &wakes);
+        }
+    }
+    wakes_send(&wakes);
+}
+
+void invocation_thread_begins(struct invocation *inv)
+{
+    inv->running++;
+}
+
+bool invocation_thread_ends(struct invocation *inv)
+{
+    struct wakes wakes = {0};
+    bool is_sending;
+
+    inv->running--;
+    is_sending = rest(inv, &wakes);
+    if (is_sending) {
+        send_checkpoint(inv);
+    }
+    wakes_send(&wakes);
+    return is_sending;
+}
+
+/* --- queueing --------------------------------------------------------------------- */
+
+static bool note_update(struct state *state, struct memo *memo, const struct op_update *update)
+{
+    bool is_step = update->type == OP_STEP;
+
+    switch (update->action) {
+    case OP_SUCCEED:
+        memo->status = OP_SUCCEEDED;
+        memo->attempt += is_step;
+        memo->replay_children = update->replay_children;
+        memo->has_result = update->has_payload;
+        return !update->has_payload || state_set_result(state, memo, update->payload);
+    case OP_FAIL:
+        memo->status = OP_FAILED;
+        memo->attempt += is_step;
+        return state_set_error(state, memo, update->error);
+    case OP_RETRY:
+        memo->status = OP_PENDING;
+        memo->attempt++;
+        if (update->has_error) {
+            return state_set_error(state, memo, update->error);
+        }
+        return state_set_result(state, memo, update->payload);
+    default:
+        memo->status = OP_STARTED;
+        return true;
+    }
+}
+
+static bool encode(struct invocation *inv, const struct op_update *update)
+{
+    struct op_update copy = *update;
+    struct wire_checkpoint one = {.updates = &copy, .update_count = 1};
+    size_t before = inv->queue.len;
+    uint32_t len;
+
+    wire_put_checkpoint(&inv->queue, NULL, &one);
+    len = (uint32_t)(inv->queue.len - before);
+    buf_append(&inv->queue_lens, &len, sizeof len);
+    return !inv->queue.failed && !inv->queue_lens.failed;
+}
+
+static struct memo *note(struct invocation *inv, const struct op_update *update)
+{
+    struct memo *memo = state_find(inv->memos, update->id);
+
+    if (memo == NULL) {
+        memo = state_add(inv->memos, update->id, update->type, update->name, update->sub_type);
+    }
+    if (memo == NULL || !encode(inv, update) || !note_update(inv->memos, memo, update)) {
+        return NULL;
+    }
+    memo->own_ticket = ++inv->queued;
+    return memo;
+}
+
+static void break_locked(struct invocation *inv, enum invocation_state state, uint32_t outcome,
+                         const char *type, struct bytes message)
+{
+    struct error_object error = {.type = bytes_of_text(type), .message = message};
+    struct wakes wakes = {0};
+
+    if (inv->state == INVOCATION_RUNNING) {
+        inv->outcome = outcome;
+        wire_put_error(&inv->error, &error);
+        end(inv, state, &wakes);
+        wakes_send(&wakes);
+    }
+}
+
+static void break_no_memory(struct invocation *inv)
+{
+    break_locked(inv, INVOCATION_BROKEN, WIRE_OUTCOME_ERROR, "Pawl.NoMemory",
+                 bytes_of_text("out of memory"));
+}
+
+int invocation_queue(struct invocation *inv, const struct group *group,
+                     const struct op_update *update, struct memo **ret_memo)
+{
+    struct memo *memo = NULL;
+
+    pthread_mutex_lock(&inv->lock);
+    if (!invocation_has_ended(inv, group)) {
+        memo = note(inv, update);
+        if (memo == NULL) {
+            break_no_memory(inv);
+        }
+    }
+    pthread_mutex_unlock(&inv->lock);
+    if (memo == NULL) {
+        return INVOCATION_ENDED;
+    }
+    *ret_memo = memo;
+    return 0;
+}
+
+bool invocation_send_old(struct invocation *inv)
+{
+    bool is_old;
+
+    pthread_mutex_lock(&inv->lock);
+    is_old = inv->flush_mark > inv->sent && !inv->is_in_flight && inv->state == INVOCATION_RUNNING;
+    if (is_old) {
+        send_checkpoint(inv);
+    }
+    inv->flush_mark = inv->queued;
+    pthread_mutex_unlock(&inv->lock);
+    return is_old;
+}
+
+/* --- the daemon's word ------------------------------------------------------------ */
+
+static void on_refused(struct invocation *inv, const struct wire_checkpointed *answer,
+                       struct wakes *wakes)
+{
+    if (bytes_equal(answer->refusal, bytes_of_text("STALE"))) {
+        end(inv, INVOCATION_FENCED, wakes);
+    } else if (bytes_equal(answer->refusal, bytes_of_text("INVALID"))) {
+        break_locked(inv, INVOCATION_BROKEN, WIRE_OUTCOME_FAILED, "InvalidParameterValueException",
+                     answer->message);
+    } else {
+        break_locked(inv, INVOCATION_BROKEN, WIRE_OUTCOME_ERROR, "Pawl.CheckpointFailed",
+                     (answer->message.len > 0) ? answer->message : answer->refusal);
+    }
+}
+
+/* What an update of ours that is still on its way has changed stays as it is. */
+static void merge(struct invocation *inv, const struct wire_checkpointed *answer)
+{
+    for (size_t i = 0; i < answer->operation_count; i++) {
+        const struct memo *memo = state_find(inv->memos, answer->operations[i].id);
+
+        if (memo != NULL && memo->own_ticket > inv->acked) {
+            continue;
+        }
+        if (!state_merge(inv->memos, &answer->operations[i])) {
+            break_no_memory(inv);
+            return;
+        }
+    }
+    inv->memos->last = answer->last;
+}
+
+static bool is_satisfied(const struct invocation *inv, const struct waiter *waiter)
+{
+    return (waiter->kind == WAITER_ACK && waiter->ticket <= inv->acked) ||
+           (waiter->kind == WAITER_BLOCK && waiter->memo->status != waiter->status);
+}
+
+/* The reader does not send: it asks one who waits to do it. */
+static void ask_to_send(struct invocation *inv, struct wakes *wakes)
+{
+    struct waiter *waiter = NULL;
+
+    if (inv->is_in_flight || inv->state != INVOCATION_RUNNING) {
+        return;
+    }
+    if (inv->asked > inv->sent) {
+        waiter = first_waiter(inv, WAITER_ACK);
+    }
+    if (waiter == NULL && inv->has_notice && inv->running > 0) {
+        waiter = first_waiter(inv, WAITER_BLOCK);
+    }
+    if (waiter == NULL && inv->running == 0 && inv->queued > inv->sent) {
+        waiter = first_waiter(inv, WAITER_BLOCK);
+    }
+    if (waiter != NULL) {
+        wake(inv, waiter, WAITER_AGAIN, wakes);
+    }
+}
+
+static void wake_satisfied(struct invocation *inv, struct wakes *wakes)
+{
+    struct list *link = inv->waiters.next;
+
+    while (link != &inv->waiters) {
+        struct waiter *waiter = container_of(link, struct waiter, link);
+
+        link = link->next;
+        if (is_satisfied(inv, waiter)) {
+            wake(inv, waiter, WAITER_DONE, wakes);
+        }
+    }
+}
+
+static void on_answer(struct invocation *inv, const struct wire_checkpointed *answer,
+                      struct wakes *wakes)
+{
+    inv->is_in_flight = false;
+    if (answer->refusal.len > 0) {
+        on_refused(inv, answer, wakes);
+        return;
+    }
+    inv->acked = inv->sent;
+    merge(inv, answer);
+    wake_satisfied(inv, wakes);
+    ask_to_send(inv, wakes);
+    (void)rest(inv, wakes);
+}
+
+void invocation_on_checkpointed(struct invocation *inv, struct arena *arena, struct bytes body)
+{
+    struct wire_checkpointed answer;
+    struct wakes wakes = {0};
+    int r = wire_get_checkpointed(arena, body, &answer);
+
+    pthread_mutex_lock(&inv->lock);
+    if (r != 0) {
+        break_locked(inv, INVOCATION_BROKEN, WIRE_OUTCOME_ERROR, "Pawl.Protocol",
+                     bytes_of_text("the answer to a checkpoint cannot be read"));
+    } else if (inv->is_in_flight && answer.seq == inv->seq) {
+        on_answer(inv, &answer, &wakes);
+    }
+    pthread_mutex_unlock(&inv->lock);
+    wakes_send(&wakes);
+}
+
+void invocation_on_notice(struct invocation *inv)
+{
+    struct wakes wakes = {0};
+
+    pthread_mutex_lock(&inv->lock);
+    inv->has_notice = true;
+    ask_to_send(inv, &wakes);
+    pthread_mutex_unlock(&inv->lock);
+    wakes_send(&wakes);
+}
+
+void invocation_fence(struct invocation *inv)
+{
+    struct wakes wakes = {0};
+
+    pthread_mutex_lock(&inv->lock);
+    end(inv, INVOCATION_FENCED, &wakes);
+    pthread_mutex_unlock(&inv->lock);
+    wakes_send(&wakes);
+}
+
+void invocation_hold(struct invocation *inv, const char *message)
+{
+    pthread_mutex_lock(&inv->lock);
+    break_locked(inv, INVOCATION_HELD, WIRE_OUTCOME_HELD, "Pawl.Held", bytes_of_text(message));
+    pthread_mutex_unlock(&inv->lock);
+}
+
+void invocation_break(struct invocation *inv, uint32_t outcome, const char *type,
+                      const char *message)
+{
+    pthread_mutex_lock(&inv->lock);
+    break_locked(inv, INVOCATION_BROKEN, outcome, type, bytes_of_text(message));
+    pthread_mutex_unlock(&inv->lock);
+}
