@@ -132,6 +132,48 @@ static void test_a_backup_under_load_holds_all_that_was_committed(void **state)
     fini_world(&world);
 }
 
+/* The copy of the views takes a while; what is applied and could be trimmed meanwhile
+ * must still be in the copy of the log, which is made after it. */
+static void test_nothing_is_trimmed_between_the_two_copies(void **state)
+{
+    enum { LARGE = 3 << 20, COUNT = 20, PUTS = 100000 };
+    static uint8_t large[LARGE];
+    static struct put puts[PUTS];
+    struct fixture f;
+    struct fixture copy;
+    struct ended ended = {.is_done = false};
+    char dir[64];
+    char key[16];
+    int count = 0;
+
+    (void)state;
+    fixture_init(&f);
+    fixture_open(&f);
+    (void)snprintf(dir, sizeof dir, "%.50s.copy", f.dir);
+    for (int i = 0; i < COUNT; i++) {
+        (void)snprintf(key, sizeof key, "%d", i);
+        put_object_now(&f, key, large, sizeof large);
+    }
+    assert_int_equal(journal_backup(f.journal, dir, &ended, note_end), 0);
+    while (!ended.is_done && count + 500 <= PUTS) {
+        for (int i = 0; i < 500; i++) {
+            put_object(&f, &puts[count++], "key", "value", 5);
+        }
+        wait_puts(&f, puts, (size_t)count);
+        wait_applied(&f);
+    }
+    while (!ended.is_done) {
+        (void)uv_run(&f.loop, UV_RUN_ONCE);
+    }
+    assert_int_equal(ended.status, 0);
+    open_copy(&copy, &f, dir);
+    fixture_fini(&copy);
+    fixture_fini(&f);
+    for (int i = 0; i < count; i++) {
+        put_fini(&puts[i]);
+    }
+}
+
 static void test_close_waits_for_a_backup(void **state)
 {
     static struct world world;
@@ -202,6 +244,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_backup_opens_and_equals),
         cmocka_unit_test(test_a_backup_under_load_holds_all_that_was_committed),
+        cmocka_unit_test(test_nothing_is_trimmed_between_the_two_copies),
         cmocka_unit_test(test_close_waits_for_a_backup),
         cmocka_unit_test(test_a_directory_in_use_is_refused),
         cmocka_unit_test(test_half_a_backup_does_not_open),

@@ -409,6 +409,34 @@ static void test_a_damaged_frame_harms_only_itself(void **state)
     made_fini(&broken);
 }
 
+static void test_a_name_stays_with_whoever_had_it_first(void **state)
+{
+    struct fixture *f = *state;
+    struct prng prng = {.state = 8};
+    struct made made[2];
+    struct put puts[2] = {{.calls = 0}};
+    struct id found;
+
+    for (int i = 0; i < 2; i++) {
+        made_init(&made[i], &prng, 1000);
+        made[1].head.tenant = made[0].head.tenant;
+        made[1].head.function_id = made[0].head.function_id;
+        made[1].head.name_hash = made[0].head.name_hash;
+        made_step(&made[i], &prng, &start_step, &puts[i].data);
+        put_entry(f, &puts[i], JOURNAL_FRAME);
+        wait_puts(f, &puts[i], 1);
+        wait_applied(f);
+    }
+    assert_int_equal(journal_find_name(f->journal, made[0].head.tenant, &made[0].head.function_id,
+                                       &made[0].head.name_hash, &found),
+                     0);
+    assert_memory_equal(&found, &made[0].head.exec_id, sizeof found);
+    for (int i = 0; i < 2; i++) {
+        put_fini(&puts[i]);
+        made_fini(&made[i]);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
@@ -428,6 +456,7 @@ int main(void)
         TEST(test_a_frame_of_many_pieces_is_read_whole),
         TEST(test_frames_are_read_from_the_one_that_holds_a_record),
         TEST(test_a_damaged_frame_harms_only_itself),
+        TEST(test_a_name_stays_with_whoever_had_it_first),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

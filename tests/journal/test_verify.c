@@ -93,7 +93,8 @@ static void fill(struct fixture *f)
         }
     }
     put_object_now(f, "small", "value", 5);
-    put_object_now(f, "large", large, sizeof large);
+    put_object_now(f, "large", large, sizeof large - 1);
+    put_object_now(f, "large", large, sizeof large); /* the pieces of the first go */
     wait_puts(f, puts, count);
     for (size_t i = 0; i < count; i++) {
         put_fini(&puts[i]);
@@ -116,7 +117,7 @@ static void assert_sound(const char *dir)
     assert_int_equal(counts.executions, EXECUTIONS);
     assert_int_equal(counts.frames, EXECUTIONS * 3);
     assert_int_equal(seen.frames, counts.frames);
-    assert_int_equal(seen.objects, counts.objects + ((counts.tail > 0) ? 2 : 0));
+    assert_int_equal(seen.objects, counts.objects + (0));
 }
 
 static void test_a_sound_journal_has_no_problems(void **state)

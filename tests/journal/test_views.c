@@ -42,6 +42,7 @@ static struct made_step random_step(struct world *world, const struct made *made
         step.status = made->head.status;
         step.events = 0;
         step.retention_days = made->head.retention_days;
+        step.wake_ms = any(world, 3); /* somebody is still to be told of the end */
     } else if (any(world, 6) == 0) {
         step.status = (uint8_t)(EXEC_SUCCEEDED + any(world, 4));
     } else {
