@@ -18,7 +18,7 @@ from api import CLOSED, ApiError
 from checker import digest_of
 from ledger import Notes
 
-FLOW, SUB, EVENT = "storm-flow", "storm-sub", "storm-event"
+FLOW, SUB, EVENT, FORGER = "storm-flow", "storm-sub", "storm-event", "storm-forger"
 OPERATIONS = "ssaarwwcix"
 FOREVER_S = 300  # a request that gets no definite answer in this time fails the run
 
@@ -144,7 +144,10 @@ class Starter(Client):
     def start_one(self):
         name = f"e{self.gate.next_number()}"
         payload = self.make_payload()
-        if self.rng.random() < 0.15:
+        chance = self.rng.random()
+        if chance < 0.05:
+            self.start_named(name, '{"plan":"w"}', FORGER)
+        elif chance < 0.2:
             self.start_pair(name, payload, self.make_payload())
         else:
             self.start_named(name, payload)
@@ -156,15 +159,15 @@ class Starter(Client):
         salt = self.rng.getrandbits(48)
         return json.dumps({"plan": plan, "salt": f"{salt:012x}", "filler": filler})
 
-    def send(self, name, payload):
+    def send(self, name, payload, function=FLOW):
         self.notes.note("ask-start", op=name, extra=digest(payload))
         kind = "RequestResponse" if self.rng.random() < 0.1 else "Event"
         timeout_s = 120 if kind == "RequestResponse" else None
-        return lambda: self.api.invoke(FLOW + ":$LATEST", payload, kind, name=name,
+        return lambda: self.api.invoke(function + ":$LATEST", payload, kind, name=name,
                                        timeout_s=timeout_s)
 
-    def start_named(self, name, payload):
-        self.note_start(name, payload, *self.ask(self.send(name, payload))[:2])
+    def start_named(self, name, payload, function=FLOW):
+        self.note_start(name, payload, *self.ask(self.send(name, payload, function))[:2])
 
     def note_start(self, name, payload, outcome, answer):
         if outcome == "ok":

@@ -14,7 +14,7 @@ from archive import zip_files
 from daemon import Daemon, DaemonError
 from entries import read_ledger
 from ledger import Notes
-from load import EVENT, FLOW, SUB, Gate, Listener, make_clients
+from load import EVENT, FLOW, FORGER, SUB, Gate, Listener, make_clients
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TARGETS = ("daemon", "daemon", "launcher", "both")
@@ -26,6 +26,7 @@ QUIET_S = 240      # bound without any execution ending once the kills are over
 FUNCTIONS = {
     FLOW: {"DurableConfig": {"ExecutionTimeout": 86400, "RetentionPeriodInDays": 7}},
     SUB: {"DurableConfig": {"ExecutionTimeout": 86400, "RetentionPeriodInDays": 7}},
+    FORGER: {"DurableConfig": {"ExecutionTimeout": 86400, "RetentionPeriodInDays": 7}},
     EVENT: {},
 }
 
@@ -104,12 +105,18 @@ class Storm:
             client.start()
 
     def deploy(self):
-        program = os.path.join(self.options.build, "tests", "storm", "storm_worker")
-        archive = zip_files({"bootstrap": program})
+        archives = {name: self.archive("storm_forger" if name == FORGER else "storm_worker")
+                    for name in FUNCTIONS}
         variables = {"STORM_LEDGER": self.ledger_socket, "STORM_SUB": SUB + ":$LATEST"}
         for name, more in FUNCTIONS.items():
-            self.gate.api.create_function(name, archive, name, Timeout=120,
+            self.gate.api.create_function(name, archives[name], name, Timeout=120,
                                           Environment={"Variables": variables}, **more)
+
+    def archive(self, program):
+        path = os.path.join(self.options.build, "tests", "storm", program)
+        if not os.path.exists(path):
+            raise StormError(f"{path} is not built")
+        return zip_files({"bootstrap": path})
 
     # --- rounds -----------------------------------------------------------------------
 

@@ -20,8 +20,9 @@ def make_build(root):
     with open(program, "w", encoding="ascii") as file:
         file.write(f"#!/bin/sh\nexec {sys.executable} {HERE}/toy.py \"$@\"\n")
     os.chmod(program, 0o755)
-    with open(os.path.join(root, "tests", "storm", "storm_worker"), "wb") as file:
-        file.write(b"the toy has its own")
+    for name in ("storm_worker", "storm_forger"):
+        with open(os.path.join(root, "tests", "storm", name), "wb") as file:
+            file.write(b"the toy has its own")
 
 
 def storm(control=None):
