@@ -14,11 +14,10 @@
 #include "sdk/cli/path.h"
 #include "sdk/cli/put.h"
 #include "sdk/cli/request.h"
+#include "sdk/cli/settings.h"
 #include "sdk/cli/when.h"
 
 #define ROLE "arn:aws:iam::123456789012:role/pawl" /* required by the API, unused here */
-#define EXECUTION_TIMEOUT_S_DEFAULT 86400
-#define RETENTION_DAYS_DEFAULT 14
 #define SETTLE_MS_MAX 60000
 #define SETTLE_POLL_MS 100
 #define UPLOAD_TIMEOUT_S 600
@@ -94,90 +93,6 @@ static int look(struct deploy *deploy, bool *ret_exists)
     return cli_reply_check(deploy->session, &request, &deploy->reply);
 }
 
-/* --- settings ------------------------------------------------------------------- */
-
-static void add_number(const struct deploy *deploy, struct buf *json, const char *option,
-                       const char *key)
-{
-    if (cli_argument_given(deploy->arguments, option)) {
-        cli_put_number(json, key, cli_argument_number(deploy->arguments, option, 0));
-    }
-}
-
-static void add_text(const struct deploy *deploy, struct buf *json, const char *option,
-                     const char *key, const char *otherwise)
-{
-    const char *value = cli_argument(deploy->arguments, option, 0);
-
-    value = (value != NULL) ? value : otherwise;
-    if (value != NULL) {
-        cli_put_text(json, key, value);
-    }
-}
-
-static void add_environment(const struct deploy *deploy, struct buf *json)
-{
-    const char *pair;
-
-    if (!cli_argument_given(deploy->arguments, "env")) {
-        return;
-    }
-    cli_put_object(json, "Environment");
-    cli_put_object(json, "Variables");
-    for (size_t i = 0; (pair = cli_argument(deploy->arguments, "env", i)) != NULL; i++) {
-        const char *equals = strchr(pair, '=');
-
-        cli_put_bytes(json, bytes_of(pair, (size_t)(equals - pair)), bytes_of_text(equals + 1));
-    }
-    cli_put_end(json);
-    cli_put_end(json);
-}
-
-/* A new durable function gets every number; of an old one only what is given changes. */
-static void add_durable(const struct deploy *deploy, struct buf *json, bool is_new)
-{
-    const struct cli_arguments *arguments = deploy->arguments;
-
-    cli_put_object(json, "DurableConfig");
-    if (is_new || cli_argument_given(arguments, "execution-timeout")) {
-        cli_put_number(
-            json, "ExecutionTimeout",
-            cli_argument_number(arguments, "execution-timeout", EXECUTION_TIMEOUT_S_DEFAULT));
-    }
-    if (is_new || cli_argument_given(arguments, "retention")) {
-        cli_put_number(json, "RetentionPeriodInDays",
-                       cli_argument_number(arguments, "retention", RETENTION_DAYS_DEFAULT));
-    }
-    cli_put_end(json);
-}
-
-static void add_concurrency(const struct deploy *deploy, struct buf *json)
-{
-    if (!cli_argument_given(deploy->arguments, "concurrency")) {
-        return;
-    }
-    cli_put_object(json, "CapacityProviderConfig");
-    cli_put_object(json, "LambdaManagedInstancesCapacityProviderConfig");
-    add_number(deploy, json, "concurrency", "PerExecutionEnvironmentMaxConcurrency");
-    cli_put_end(json);
-    cli_put_end(json);
-}
-
-static bool has_durable_numbers(const struct deploy *deploy)
-{
-    return cli_argument_given(deploy->arguments, "execution-timeout") ||
-           cli_argument_given(deploy->arguments, "retention");
-}
-
-static void add_settings(const struct deploy *deploy, struct buf *json)
-{
-    add_text(deploy, json, "description", "Description", NULL);
-    add_number(deploy, json, "timeout", "Timeout");
-    add_number(deploy, json, "memory", "MemorySize");
-    add_environment(deploy, json);
-    add_concurrency(deploy, json);
-}
-
 static const char *default_runtime(const struct cli_archive *archive)
 {
     if (archive->has_bootstrap) {
@@ -209,18 +124,21 @@ static int create(struct deploy *deploy)
     struct buf json = {0};
     int r;
 
-    if (has_durable_numbers(deploy) && !cli_argument_given(deploy->arguments, "durable")) {
+    if (cli_settings_has_durable_numbers(deploy->arguments) &&
+        !cli_argument_given(deploy->arguments, "durable")) {
         return cli_complain(CLI_USAGE, "--execution-timeout and --retention are for durable "
                                        "functions: add --durable");
     }
     cli_put_object(&json, NULL);
     cli_put_text(&json, "FunctionName", deploy->name);
     cli_put_text(&json, "Role", ROLE);
-    add_text(deploy, &json, "runtime", "Runtime", default_runtime(&deploy->archive));
-    add_text(deploy, &json, "handler", "Handler", default_handler(&deploy->archive));
-    add_settings(deploy, &json);
+    cli_settings_append_text(&json, deploy->arguments, "runtime", "Runtime",
+                             default_runtime(&deploy->archive));
+    cli_settings_append_text(&json, deploy->arguments, "handler", "Handler",
+                             default_handler(&deploy->archive));
+    cli_settings_append(&json, deploy->arguments);
     if (cli_argument_given(deploy->arguments, "durable")) {
-        add_durable(deploy, &json, true);
+        cli_settings_append_durable(&json, deploy->arguments, true);
     }
     cli_put_object(&json, "Code");
     add_zip(deploy, &json);
@@ -251,11 +169,11 @@ static int update_settings(struct deploy *deploy, bool was_durable)
     int r = 0;
 
     cli_put_object(&json, NULL);
-    add_text(deploy, &json, "runtime", "Runtime", NULL);
-    add_text(deploy, &json, "handler", "Handler", NULL);
-    add_settings(deploy, &json);
-    if (wants_durable || has_durable_numbers(deploy)) {
-        add_durable(deploy, &json, wants_durable);
+    cli_settings_append_text(&json, deploy->arguments, "runtime", "Runtime", NULL);
+    cli_settings_append_text(&json, deploy->arguments, "handler", "Handler", NULL);
+    cli_settings_append(&json, deploy->arguments);
+    if (wants_durable || cli_settings_has_durable_numbers(deploy->arguments)) {
+        cli_settings_append_durable(&json, deploy->arguments, wants_durable);
     }
     cli_put_end(&json);
     if (json.failed || json.len > 2) { /* more than {} */
@@ -324,30 +242,6 @@ static int update(struct deploy *deploy)
     return (r == 0) ? update_settings(deploy, was_durable) : r;
 }
 
-static bool is_same_variable(const char *a, const char *b)
-{
-    size_t len = strcspn(a, "=");
-
-    return strncmp(a, b, len) == 0 && b[len] == '=';
-}
-
-static int check_environment(const struct cli_arguments *arguments)
-{
-    const char *pair;
-
-    for (size_t i = 0; (pair = cli_argument(arguments, "env", i)) != NULL; i++) {
-        if (strchr(pair, '=') == NULL || pair[0] == '=') {
-            return cli_complain(CLI_USAGE, "--env %s: give NAME=VALUE", pair);
-        }
-        for (size_t j = 0; j < i; j++) {
-            if (is_same_variable(pair, cli_argument(arguments, "env", j))) {
-                return cli_complain(CLI_USAGE, "--env %s: this variable was given before", pair);
-            }
-        }
-    }
-    return 0;
-}
-
 static void print(struct deploy *deploy, bool existed)
 {
     const json_t *now = configuration(deploy);
@@ -385,7 +279,7 @@ int cli_run_deploy(struct cli_session *session, const struct cli_arguments *argu
 {
     struct deploy deploy = {
         .session = session, .arguments = arguments, .name = cli_operand(arguments, 0)};
-    int r = check_environment(arguments);
+    int r = cli_settings_check(arguments);
 
     if (r == 0) {
         (void)snprintf(deploy.what, sizeof deploy.what, "deploy '%s'", deploy.name);

@@ -140,6 +140,7 @@ class Everywhere(case.Case):
         self.script(Answer(200, {}))
         self.assert_code(self.pawl("status", http_proxy="http://127.0.0.1:1",
                                    ALL_PROXY="http://127.0.0.1:1"), 0)
+        self.assert_asked("GET /pawl/v1/status")  # a proxy would be asked for http://...
 
     def test_answers_that_are_no_json_are_exit_6(self):
         self.script(Answer(200, "<html>"), Answer(200, "[]"), Answer(200, '{"Functions":1}'))
