@@ -47,7 +47,6 @@ struct bench {
     size_t latency_count;
     size_t latency_max;
     struct id sample; /* an execution that is complete */
-    uint64_t sampled;
     bool is_closed;
 };
 
