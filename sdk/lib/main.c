@@ -75,22 +75,22 @@ static bool prepare(int fd)
 
 int pawl_main(const struct pawl_handler *handlers)
 {
+    struct service_options options = {
+        .cache_bytes_max = CACHE_BYTES_DEFAULT, .tick_ms = TICK_MS_DEFAULT, .is_to_death = true};
     long fd = get_number("PAWL_FD", 1 << 20);
     long cache_bytes = get_number("PAWL_CACHE_BYTES", 1L << 40);
-    pawl_handler_fn *handler;
 
     if (fd < 0 || !prepare((int)fd)) {
         return explain();
     }
-    handler = choose(handlers);
-    if (handler == NULL) {
+    options.handler = choose(handlers);
+    if (options.handler == NULL) {
         return 1;
     }
-    return (service_run_to_death((int)fd, handler,
-                                 (cache_bytes >= 0) ? (size_t)cache_bytes : CACHE_BYTES_DEFAULT) ==
-            0)
-               ? 0
-               : 1;
+    if (cache_bytes >= 0) {
+        options.cache_bytes_max = (size_t)cache_bytes;
+    }
+    return (service_run((int)fd, &options) == 0) ? 0 : 1;
 }
 
 int pawl_run(pawl_handler_fn *handler)

@@ -246,7 +246,7 @@ static int handle(struct pawl_context *ctx, void *arg, struct pawl_value *ret_re
 static int run_handler(struct pawl_context *ctx, struct pawl_value *ret_result)
 {
     struct invocation *inv = ctx->inv;
-    struct handling handling = {.handler = inv->service->handler};
+    struct handling handling = {.handler = inv->service->options.handler};
     int r;
 
     handling.input =

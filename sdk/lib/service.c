@@ -9,9 +9,6 @@
 #include "engine/base/mem.h"
 #include "sdk/lib/invocation.h"
 
-/* What nobody waits for is sent when it is between one and two ticks old: a step that
- * takes longer is seen to have started. */
-#define TICK_MS 10
 /* Ticks without an invocation after which the flusher rests. */
 #define IDLE_TICKS_MAX 100U
 
@@ -22,7 +19,8 @@ static void tick(struct service *service)
     struct timespec until;
 
     (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += TICK_MS * 1000000L;
+    until.tv_sec += service->options.tick_ms / 1000;
+    until.tv_nsec += (long)(service->options.tick_ms % 1000) * 1000000L;
     if (until.tv_nsec >= 1000000000L) {
         until.tv_nsec -= 1000000000L;
         until.tv_sec++;
@@ -195,7 +193,7 @@ static void fini_lock(struct service *service)
     pthread_mutex_destroy(&service->lock);
 }
 
-static int init_parts(struct service *service, int fd, size_t cache_bytes_max)
+static int init_parts(struct service *service, int fd)
 {
     int r = init_lock(service);
 
@@ -213,7 +211,7 @@ static int init_parts(struct service *service, int fd, size_t cache_bytes_max)
         fini_lock(service);
         return r;
     }
-    r = cache_init(&service->cache, cache_bytes_max);
+    r = cache_init(&service->cache, service->options.cache_bytes_max);
     if (r != 0) {
         pool_fini(&service->pool);
         out_fini(&service->out);
@@ -237,10 +235,18 @@ static void fence_all(struct service *service)
     pthread_mutex_unlock(&service->lock);
 }
 
-static int serve(int fd, pawl_handler_fn *handler, size_t cache_bytes_max, bool is_to_death)
+static void fini_parts(struct service *service)
 {
-    struct service service = {.handler = handler};
-    int r = init_parts(&service, fd, cache_bytes_max);
+    pool_fini(&service->pool);
+    cache_fini(&service->cache);
+    out_fini(&service->out);
+    fini_lock(service);
+}
+
+int service_run(int fd, const struct service_options *options)
+{
+    struct service service = {.options = *options};
+    int r = init_parts(&service, fd);
 
     if (r != 0) {
         return r;
@@ -250,27 +256,14 @@ static int serve(int fd, pawl_handler_fn *handler, size_t cache_bytes_max, bool 
     } else {
         say_hello(&service);
         r = run_reader(&service);
-        if (is_to_death) {
+        if (options->is_to_death) {
             _exit((r == 0) ? 0 : 1);
         }
         out_break(&service.out);
         fence_all(&service);
         pthread_join(service.flusher, NULL);
     }
-    pool_fini(&service.pool);
-    cache_fini(&service.cache);
-    out_fini(&service.out);
-    fini_lock(&service);
+    fini_parts(&service);
     (void)close(fd);
     return r;
-}
-
-int service_run(int fd, pawl_handler_fn *handler, size_t cache_bytes_max)
-{
-    return serve(fd, handler, cache_bytes_max, false);
-}
-
-int service_run_to_death(int fd, pawl_handler_fn *handler, size_t cache_bytes_max)
-{
-    return serve(fd, handler, cache_bytes_max, true);
 }

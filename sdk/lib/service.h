@@ -12,8 +12,16 @@
 #include "sdk/lib/out.h"
 #include "sdk/lib/pool.h"
 
-struct service {
+struct service_options {
     pawl_handler_fn *handler;
+    size_t cache_bytes_max;
+    unsigned tick_ms; /* what nobody waits for is sent one to two ticks old */
+    bool is_to_death; /* with the daemon's end the process ends at once: what still runs
+                       * has no one to answer to and must not run beside its successor */
+};
+
+struct service {
+    struct service_options options;
     struct out out;
     struct pool pool;
     struct cache cache;
@@ -27,13 +35,10 @@ struct service {
 };
 
 #define CACHE_BYTES_DEFAULT ((size_t)16 * 1024 * 1024)
+#define TICK_MS_DEFAULT 10U
 
 /* Serves `fd` until the daemon closes it (0) or breaks the protocol. Takes the fd over.
  * Returns when everything that ran has ended. */
-int service_run(int fd, pawl_handler_fn *handler, size_t cache_bytes_max);
-
-/* The same, but with the daemon's end the process ends at once: what still runs has no
- * one to answer to, and must not run beside its successor. */
-int service_run_to_death(int fd, pawl_handler_fn *handler, size_t cache_bytes_max);
+int service_run(int fd, const struct service_options *options);
 
 #endif /* SDK_LIB_SERVICE_H */

@@ -10,8 +10,6 @@
 
 #include <cmocka.h>
 
-#include "sdk/lib/service.h"
-
 #define SILENCE_MS 20000
 
 static void *run_service(void *arg)
@@ -20,7 +18,7 @@ static void *run_service(void *arg)
     int fd = (int)fake->number;
 
     fake->number = 0;
-    fake->served = service_run(fd, fake->handler, fake->cache_bytes);
+    fake->served = service_run(fd, &fake->options);
     return NULL;
 }
 
@@ -32,20 +30,25 @@ static struct bytes dup_bytes(struct fake *fake, struct bytes bytes)
     return copy;
 }
 
+/* Nothing is sent for being old: no test depends on how long something takes. */
+#define TICK_MS_NEVER 3600000U
+
 void fake_start(struct fake *fake, pawl_handler_fn *handler)
 {
-    fake_start_with_cache(fake, handler, CACHE_BYTES_DEFAULT);
+    struct service_options options = {
+        .handler = handler, .cache_bytes_max = CACHE_BYTES_DEFAULT, .tick_ms = TICK_MS_NEVER};
+
+    fake_start_with(fake, &options);
 }
 
-void fake_start_with_cache(struct fake *fake, pawl_handler_fn *handler, size_t cache_bytes)
+void fake_start_with(struct fake *fake, const struct service_options *options)
 {
     struct frame frame;
     struct wire_hello hello;
     int fds[2];
 
     memset(fake, 0, sizeof *fake);
-    fake->handler = handler;
-    fake->cache_bytes = cache_bytes;
+    fake->options = *options;
     arena_init(&fake->arena, 0);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
     fake->fd = fds[0];

@@ -10,7 +10,7 @@
 
 #include <pthread.h>
 
-#include "pawl/pawl.h"
+#include "sdk/lib/service.h"
 #include "sdk/wire/frame.h"
 #include "sdk/wire/wire.h"
 
@@ -25,8 +25,7 @@ struct fake_op {
 struct fake {
     int fd;
     pthread_t thread;
-    pawl_handler_fn *handler;
-    size_t cache_bytes;
+    struct service_options options;
     int served; /* what the service returned */
     struct frame_reader *reader;
     struct arena arena; /* of everything, until fake_stop() */
@@ -55,7 +54,7 @@ struct fake {
 };
 
 void fake_start(struct fake *fake, pawl_handler_fn *handler);
-void fake_start_with_cache(struct fake *fake, pawl_handler_fn *handler, size_t cache_bytes);
+void fake_start_with(struct fake *fake, const struct service_options *options);
 void fake_stop(struct fake *fake);
 
 /* One invocation, from INVOKE to COMPLETE. Returns the outcome. */

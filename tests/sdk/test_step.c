@@ -382,8 +382,10 @@ static int slow(struct pawl_context *ctx, struct pawl_value input, struct pawl_v
 
 static void test_start_of_a_slow_step_is_sent_while_it_runs(void **state)
 {
+    const struct service_options options = {.handler = slow, .tick_ms = TICK_MS_DEFAULT};
+
     (void)state;
-    fake_start(&fake, slow);
+    fake_start_with(&fake, &options);
     fake.on_checkpoint = note_start;
     assert_int_equal(fake_run(&fake), WIRE_OUTCOME_SUCCEEDED);
     assert_string_equal(fake_trace(&fake), "[1 STEP START][1 STEP SUCCEED]");
