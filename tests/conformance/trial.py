@@ -28,8 +28,7 @@ class Trial:
         """None, or the first difference."""
         try:
             self._invoke()
-            for action in self.requirement.callbacks:
-                self._act(action)
+            self._act()
             execution, events = self._settle()
             return self._judge(execution, events)
         except (ApiError, TimeoutError) as error:
@@ -55,11 +54,29 @@ class Trial:
 
     # --- callbacks --------------------------------------------------------------------
 
-    def _act(self, action):
-        name = action["CallbackName"]
-        callback_id = self._poll(f"callback {name}", lambda: self._callback_id(name))
-        time.sleep(action.get("Delay", 0))  # the requirement's own clock, not ours
-        self.api.callback(callback_id, CALLBACK_ENDS[action["Operation"]], body_of(action))
+    def _act(self):
+        """Each action is sent its delay after its callback has been seen first: of two
+        callbacks the one that is listed first need not be the first to be answered."""
+        waiting = [[None, action] for action in self.requirement.callbacks]
+        while waiting:
+            self._poll("a callback", lambda: self._notice(waiting) or None)
+            due_s, action, callback_id = min(
+                ((due[0], action, due[1]) for due, action in waiting if due),
+                key=lambda item: item[0])
+            time.sleep(max(0, min(POLL_S, due_s - time.monotonic())))
+            if time.monotonic() >= due_s:
+                self.api.callback(callback_id, CALLBACK_ENDS[action["Operation"]],
+                                  body_of(action))
+                waiting = [item for item in waiting if item[1] is not action]
+
+    def _notice(self, waiting):
+        """Gives each action whose callback exists its due time. True if any has one."""
+        for item in waiting:
+            if item[0] is None:
+                callback_id = self._callback_id(item[1]["CallbackName"])
+                if callback_id is not None:
+                    item[0] = (time.monotonic() + item[1].get("Delay", 0), callback_id)
+        return any(due for due, _ in waiting)
 
     def _callback_id(self, name):
         for event in self.api.history(self.arn):

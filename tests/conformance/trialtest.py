@@ -100,12 +100,16 @@ class TrialTest(unittest.TestCase):
     def setUp(self):
         self.logs_s = trial.LOGS_S
         trial.LOGS_S = 0
-        trial.time = types.SimpleNamespace(sleep=lambda _s: None, monotonic=time.monotonic)
+        self.now = 0.0
+        trial.time = types.SimpleNamespace(sleep=self.sleep, monotonic=lambda: self.now)
+
+    def sleep(self, seconds):
+        self.now += seconds + 0.001
 
     def tearDown(self):
         trial.time, trial.LOGS_S = time, self.logs_s
 
-    def judge(self, made_up, wait_s=5):
+    def judge(self, made_up, wait_s=30):
         return trial.Trial(made_up, SDKS["c"], made_up.requirement, wait_s).run()
 
     def test_a_right_daemon_passes_all(self):
@@ -120,6 +124,16 @@ class TrialTest(unittest.TestCase):
         self.judge(made_up)
         self.assertEqual(made_up.sent[0][1], "fail")
         self.assertEqual(json.loads(made_up.sent[0][2])["ErrorType"], "RejectedError")
+
+    def test_of_two_callbacks_the_one_due_first_is_answered_first(self):
+        made_up = MadeUp(find("4-19"))
+        for event in made_up.events:
+            if event["EventType"] == "CallbackStarted":
+                event["CallbackStartedDetails"]["CallbackId"] = event["Name"]
+        self.assertIsNone(self.judge(made_up))
+        names = [event["Name"] for event in made_up.events
+                 if event["EventType"] == "CallbackStarted"]
+        self.assertEqual([sent[0] for sent in made_up.sent], names)
 
     def test_a_wrong_answer_to_a_waiting_caller_is_found(self):
         made_up = MadeUp(find("1-1"))

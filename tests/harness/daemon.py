@@ -15,8 +15,8 @@ class Daemon:
     """`pawl serve` on a data directory. It may be started again after it has ended; what it
     prints goes to `<data>.log`, so that a failed run can be read afterwards."""
 
-    def __init__(self, build, data, arguments=(), environ=None):
-        self.program = os.path.join(build, "invoke", "pawl")
+    def __init__(self, build, data, arguments=(), environ=None, program=None):
+        self.program = program or os.path.join(build, "invoke", "pawl")
         self.data = data
         self.socket = os.path.join(os.path.dirname(data), "pawl.sock")
         self.log = data + ".log"
