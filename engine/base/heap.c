@@ -3,7 +3,7 @@
 #include "engine/base/err.h"
 #include "engine/base/mem.h"
 
-#define HEAP_CAP_MIN 64U
+#define HEAP_CAP_MIN 8U
 
 void heap_fini(struct heap *heap)
 {
@@ -47,12 +47,15 @@ static void sift_down(struct heap *heap, struct heap_node *node)
     put(heap, place, node);
 }
 
-static int make_room(struct heap *heap)
+int heap_reserve(struct heap *heap, size_t count)
 {
-    size_t cap = (heap->cap != 0) ? heap->cap * 2 : HEAP_CAP_MIN;
+    size_t cap = (heap->cap != 0) ? heap->cap : HEAP_CAP_MIN;
     struct heap_node **nodes;
 
-    if (heap->count + 1 < heap->cap) {
+    while (cap <= heap->count + count) {
+        cap *= 2;
+    }
+    if (cap == heap->cap) {
         return 0;
     }
     nodes = mem_realloc(heap->nodes, cap * sizeof(struct heap_node *));
@@ -69,7 +72,7 @@ int heap_set(struct heap *heap, struct heap_node *node, int64_t key)
     int r;
 
     if (node->place == 0) {
-        r = make_room(heap);
+        r = heap_reserve(heap, 1);
         if (r != 0) {
             return r;
         }

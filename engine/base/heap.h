@@ -23,6 +23,9 @@ void heap_fini(struct heap *heap);
  * (only for an insert; then the node is not in). */
 int heap_set(struct heap *heap, struct heap_node *node, int64_t key);
 
+/* Makes sure that `count` more nodes can be inserted without failing. */
+int heap_reserve(struct heap *heap, size_t count);
+
 /* Harmless for a node that is not in. */
 void heap_remove(struct heap *heap, struct heap_node *node);
 

@@ -77,7 +77,7 @@ static void append_escaped(struct buf *buf, uint8_t byte)
     }
 }
 
-void json_string(struct buf *buf, struct bytes text)
+void json_quoted(struct buf *buf, struct bytes text)
 {
     size_t from = 0;
     size_t at = 0;
@@ -110,7 +110,7 @@ void json_string(struct buf *buf, struct bytes text)
 
 void json_text(struct buf *buf, const char *text)
 {
-    json_string(buf, bytes_of_text(text));
+    json_quoted(buf, bytes_of_text(text));
 }
 
 void json_int(struct buf *buf, int64_t value)

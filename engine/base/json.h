@@ -1,7 +1,7 @@
 /* Writing JSON without a tree, into a growing buffer. Commas are kept by the
  * caller's order of calls: json_key() and json_element() put one when needed.
  *
- *     json_open(&b, '{'); json_key(&b, "Name"); json_string(&b, name); json_close(&b, '}'); */
+ *     json_open(&b, '{'); json_key(&b, "Name"); json_quoted(&b, name); json_close(&b, '}'); */
 #ifndef ENGINE_BASE_JSON_H
 #define ENGINE_BASE_JSON_H
 
@@ -16,7 +16,7 @@ void json_key(struct buf *buf, const char *key);
 void json_element(struct buf *buf);
 
 /* A string value. Bytes that are not UTF-8 become U+FFFD (RFC 8259 section 8.1). */
-void json_string(struct buf *buf, struct bytes text);
+void json_quoted(struct buf *buf, struct bytes text);
 void json_text(struct buf *buf, const char *text);
 void json_int(struct buf *buf, int64_t value);
 void json_bool(struct buf *buf, bool value);

@@ -62,7 +62,7 @@ void log_line(enum log_level level, const char *format, ...)
     if (is_json_output) {
         buf_printf(&line, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":", time_text,
                    level_names[level]);
-        json_string(&line, bytes_of_text(text));
+        json_quoted(&line, bytes_of_text(text));
         buf_append_text(&line, "}\n");
     } else {
         keep_on_one_line(text);

@@ -30,6 +30,7 @@ struct core_limits {
     uint32_t failures_max;        /* failed invocations in a row; then the execution fails */
     uint32_t failure_backoff_s;   /* first delay of a failed handler; doubles */
     uint32_t failure_backoff_max_s;
+    uint64_t seed; /* of the PRNG that makes request ids */
 };
 extern const struct core_limits core_limits_default;
 
@@ -73,6 +74,7 @@ struct command {
     uint64_t tenant;
     struct record started;
     struct id function_id; /* stands for (tenant, function name) */
+    bool is_known;         /* exec_id is in the journal: load it if it is not hot */
 
     /* CHECKPOINT, COMPLETE */
     uint32_t attempt;
@@ -178,5 +180,12 @@ struct exec *core_find(const struct core *core, const struct id *exec_id);
 struct exec *core_find_name(const struct core *core, const struct id *function_id,
                             struct bytes name);
 uint32_t core_count(const struct core *core);
+
+/* The start of the child of `op` has been applied and stands in the log before any
+ * later frame of `exec`: no need to start it again after a crash. */
+void core_chain_sent(struct exec *exec, struct op *op);
+
+/* The running attempt is being sent the whole state as it is now. */
+void core_delivered(struct exec *exec);
 
 #endif /* ENGINE_CORE_CORE_H */

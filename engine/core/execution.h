@@ -24,6 +24,8 @@ struct op {
     struct list in_exec;        /* in start order */
     struct heap_node deadline;  /* of a wait, retry or callback timeout */
     struct op *parent;          /* a CONTEXT, or NULL */
+    struct list children;       /* struct op.sibling */
+    struct list sibling;
     enum op_type type;
     enum op_status status;
     uint32_t attempt;           /* finished attempts of a step */
@@ -40,6 +42,8 @@ struct op {
     bool is_pruned;             /* inside a finished context: no longer in the state */
     bool has_pending_result;    /* NOTE_CHAINED_RESULT came, the event is still to be made */
     enum op_status pending_status;
+    bool is_chain_sent;         /* CHAINED_INVOKE: the start of the child is in the log */
+    struct id child_id;         /* CHAINED_INVOKE */
     struct payload_ref result;
     struct payload_ref error;
     struct payload_ref input;   /* CHAINED_INVOKE */
@@ -102,11 +106,16 @@ struct exec {
     struct payload_ref input;
     struct payload_ref result;
     struct payload_ref error;
+    struct buf result_copy; /* of NOTE_EXECUTION_RESULT, until the end */
+    int64_t last_ms;        /* time of the last record: time never goes back */
 
     struct list ops;        /* struct op.in_exec */
     struct table op_table;
     struct heap deadlines;  /* struct op.deadline */
     uint32_t op_count;
+    uint32_t unsent_chains;   /* operations with !is_chain_sent and no result */
+    uint32_t pending_results; /* operations with has_pending_result */
+    uint32_t pending_count;   /* operations that can end without an invocation */
     struct list waiting;    /* struct command.link */
     uint32_t waiting_count;
     struct list ready_link; /* in the core's list of executions with ready commands */

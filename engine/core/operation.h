@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "engine/base/bytes.h"
+#include "engine/base/id.h"
 
 /* The numbers are on disk and on the wire: never reuse one. */
 enum op_type {
@@ -92,6 +93,11 @@ struct op_update {
     uint32_t heartbeat_s; /* CALLBACK; 0 = none */
     struct bytes function; /* CHAINED_INVOKE: name or ARN, as given */
     struct bytes tenant_id;
+
+    /* CHAINED_INVOKE START: looked up and chosen by the driver. A target that
+     * cannot be started has `error` set, and fails at the next checkpoint. */
+    struct bytes child_arn;
+    struct id child_id;
 };
 
 /* The texts of the wire: "STEP", "SUCCEED", "PENDING", "RUNNING". Never NULL. */

@@ -5,7 +5,6 @@
 #ifndef ENGINE_CORE_RECORD_H
 #define ENGINE_CORE_RECORD_H
 
-#include "engine/base/id.h"
 #include "engine/core/operation.h"
 
 /* The numbers are on disk: never reuse one. */
@@ -79,7 +78,8 @@ struct record {
     struct bytes tenant_id;   /* the tenant id of the invoke */
     struct bytes arn;         /* CHAINED_INVOKE_STARTED: of the child execution */
     int64_t start_ms;         /* INVOCATION_COMPLETED */
-    struct id request_id;     /* INVOCATION_COMPLETED, NOTE_ATTEMPT_STARTED */
+    struct id request_id;     /* INVOCATION_COMPLETED, NOTE_ATTEMPT_STARTED; the id of
+                                 the child execution in CHAINED_INVOKE_STARTED */
 
     /* EXECUTION_STARTED only */
     enum exec_kind exec_kind;
@@ -91,6 +91,11 @@ struct record {
     struct id parent_exec;   /* none, or who started it by a chained invoke */
     struct bytes parent_op;
 };
+
+/* Encodes {type, message} as an error object, in the form of sdk/wire/pawl.proto
+ * (two length-delimited fields). Writes at most ERROR_TEXT_MAX bytes to `out`. */
+#define ERROR_TEXT_MAX 512U
+struct bytes error_encode(uint8_t out[ERROR_TEXT_MAX], const char *type, const char *message);
 
 /* "ExecutionStarted"; never NULL. Notes have names of their own for `pawl verify`. */
 const char *record_kind_text(enum record_kind kind);

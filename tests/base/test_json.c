@@ -44,9 +44,9 @@ static void test_what_json_reserves_is_escaped(void **state)
     struct buf buf = {0};
 
     (void)state;
-    json_string(&buf, bytes_of("\"\\/\b\f\n\r\t\x7F\0x", 11));
+    json_quoted(&buf, bytes_of("\"\\/\b\f\n\r\t\x7F\0x", 11));
     assert_written(&buf, "\"\\\"\\\\/\\u0008\\u000c\\n\\r\\t\x7F\\u0000x\"");
-    json_string(&buf, (struct bytes){0});
+    json_quoted(&buf, (struct bytes){0});
     assert_written(&buf, "\"\"");
     buf_fini(&buf);
 }
@@ -88,7 +88,7 @@ static void test_what_is_not_utf8_is_replaced_byte_by_byte(void **state)
         }
         buf.len = 0;
     }
-    json_string(&buf, bytes_of("a\xE2\x82z", 4));
+    json_quoted(&buf, bytes_of("a\xE2\x82z", 4));
     assert_written(&buf, "\"a\xEF\xBF\xBD\xEF\xBF\xBDz\"");
     buf_fini(&buf);
 }
@@ -109,7 +109,7 @@ static void test_random_bytes_give_what_another_parser_reads(void **state)
         for (size_t i = 0; i < len; i++) {
             text[i] = (uint8_t)prng_next(&prng);
         }
-        json_string(&buf, bytes_of(text, len));
+        json_quoted(&buf, bytes_of(text, len));
         assert_true(judge_reads_string(buf_bytes(&buf), read, sizeof read, &read_len));
         buf.len = 0;
     }
@@ -131,7 +131,7 @@ static void test_text_without_escapes_comes_back_unchanged(void **state)
         for (size_t i = 0; i < len; i++) {
             text[i] = (uint8_t)prng_below(&prng, 128);
         }
-        json_string(&buf, bytes_of(text, len));
+        json_quoted(&buf, bytes_of(text, len));
         assert_true(judge_reads_string(buf_bytes(&buf), read, sizeof read, &read_len));
         assert_true(bytes_equal(bytes_of(read, read_len), bytes_of(text, len)));
         buf.len = 0;

@@ -1,0 +1,124 @@
+/* The pool of environments: finds a warm one, starts a cold one, or lets an
+ * invocation wait for its turn; speaks the native protocol with them.
+ *
+ * One environment runs one revision, for one tenant id if the function is isolated
+ * by tenants, and at most config.concurrency invocations at once. It is reaped
+ * when idle for `idle_ms`. All calls are from the loop's thread. */
+#ifndef ENGINE_DRIVER_POOL_H
+#define ENGINE_DRIVER_POOL_H
+
+#include "engine/driver/function.h"
+#include "engine/driver/logs.h"
+#include "sdk/wire/frame.h"
+#include "sdk/wire/wire.h"
+
+struct pool;
+
+struct pool_options {
+    uint32_t environments_max;       /* of the daemon: 256 */
+    uint32_t environments_each_max;  /* of one revision: 64 */
+    uint32_t waiting_max;            /* invocations that wait for a place: 1,000,000 */
+    uint32_t idle_ms;                /* 300,000 */
+    uint32_t init_ms;                /* from start to HELLO: 10,000 */
+    uint32_t grace_ms;               /* of neighbours when an environment closes: 2,000 */
+    const char *region;
+    /* Operator's grants for a function, or none; from the configuration file. */
+    void *grants_arg;
+    size_t (*grants)(void *arg, const char *function, const struct grant **ret_grants);
+};
+
+int pool_create(struct pool **ret_pool, uv_loop_t *loop, struct launcher *launcher,
+                struct functions *functions, struct logs *logs,
+                const struct pool_options *options);
+typedef void (*pool_close_cb)(void *arg);
+void pool_close(struct pool *pool, void *arg, pool_close_cb cb);
+
+/* One run of a handler. The caller owns it, embeds it, and leaves it in place from
+ * pool_invoke() until `on_ended`, which is called exactly once, later, from the loop. */
+struct invocation;
+
+struct invocation_end {
+    bool is_complete;   /* the program sent COMPLETE: `complete` is valid during the call */
+    struct wire_complete complete;
+    const char *error_type;    /* else: "Runtime.ExitError", "Sandbox.Timedout", … */
+    const char *error_message; /* Lambda's texts, lambda-api section 7 */
+    bool is_sent;              /* INVOKE was sent: the handler may have run */
+};
+
+struct invocation_events {
+    /* A place in an environment is free now: the caller sends INVOKE with
+     * invocation_send(), at once or soon. `environment` is a number that is never
+     * used again, so a caller can remember what an environment has cached. */
+    void (*on_placed)(struct invocation *invocation, uint64_t environment);
+    /* CHECKPOINT or NEED_FULL; `body` is valid during the call. */
+    void (*on_message)(struct invocation *invocation, enum wire_type type, struct bytes body);
+    void (*on_ended)(struct invocation *invocation, const struct invocation_end *end);
+};
+
+struct invocation {
+    /* set by the caller */
+    struct function_revision *revision; /* referenced by the caller until on_ended */
+    const struct invocation_events *events;
+    struct id request_id;
+    struct bytes tenant_id;    /* of an isolated function */
+    struct bytes execution;    /* ARN for the log; empty if none */
+    uint64_t affinity;         /* environment that is preferred if it has a place; 0 = any */
+    bool is_durable;
+    bool wants_log_tail;
+    /* the pool's */
+    struct list link;
+    struct table_node by_number;
+    uint64_t number;
+    void *place;
+    int64_t deadline_ms;       /* epoch; set when placed */
+    struct heap_node timeout;
+    int64_t start_ms;
+    struct buf log_tail;       /* last 4 KiB of its log, if wanted; freed after on_ended */
+    bool is_sent;
+    bool is_canceled;
+};
+
+/* Never fails and never calls back before it returns, except that on_placed may be
+ * called from inside when an environment has a place. A pool that is full ends the
+ * invocation later with error_type "TooManyRequestsException". */
+void pool_invoke(struct pool *pool, struct invocation *invocation);
+
+/* `body` is one encoded message. Messages of one loop turn leave in one write. The
+ * first WIRE_INVOKE starts the function's timeout. */
+void invocation_send(struct pool *pool, struct invocation *invocation, enum wire_type type,
+                     struct bytes body);
+
+/* It must not go on (stopped, or nobody waits): waiting ones end at once; a running
+ * one gets WIRE_CANCEL and the environment is closed to new work, and killed after
+ * the grace. on_ended follows with error_type "Pawl.Canceled" unless it completed. */
+void invocation_cancel(struct pool *pool, struct invocation *invocation, const char *reason);
+
+/* The tail of its log, for X-Amz-Log-Result; valid until on_ended returns. */
+struct bytes invocation_log_tail(const struct invocation *invocation);
+
+struct pool_stats {
+    uint32_t environments;
+    uint32_t idle;
+    uint32_t running;  /* invocations */
+    uint32_t waiting;
+    uint64_t started;  /* environments, ever */
+    uint64_t invocations;
+};
+void pool_get_stats(const struct pool *pool, struct pool_stats *ret_stats);
+
+/* One line each for `pawl status`. */
+struct pool_environment {
+    const char *function;
+    uint32_t revision;
+    pid_t pid;
+    uint32_t running;
+    int64_t started_ms;
+};
+void pool_walk(const struct pool *pool, void *arg,
+               void (*visit)(void *arg, const struct pool_environment *environment));
+
+/* No new environment runs an older revision of this function for new invokes; idle
+ * ones of deleted functions are reaped at once. */
+void pool_function_changed(struct pool *pool, struct function *function);
+
+#endif /* ENGINE_DRIVER_POOL_H */
