@@ -284,9 +284,9 @@ static size_t json_len(const struct error_object *error)
     struct buf buf = {0};
     size_t len;
 
-    json_string(&buf, error->type);
-    json_string(&buf, error->message);
-    json_string(&buf, error->data);
+    json_quoted(&buf, error->type);
+    json_quoted(&buf, error->message);
+    json_quoted(&buf, error->data);
     len = buf.failed ? SIZE_MAX : buf.len;
     buf_fini(&buf);
     return len;

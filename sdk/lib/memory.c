@@ -187,7 +187,7 @@ char *pawl_json_quote(struct pawl_context *ctx, const char *text)
     struct buf buf = {0};
     char *quoted;
 
-    json_string(&buf, bytes_of_text(text));
+    json_quoted(&buf, bytes_of_text(text));
     or_die(buf.failed ? NULL : buf.data);
     quoted = pawl_alloc(ctx, buf.len + 1);
     memcpy(quoted, buf.data, buf.len);

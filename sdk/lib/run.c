@@ -280,9 +280,8 @@ static void run(struct invocation *inv, struct memory *memory)
     send_complete(inv, &complete);
 }
 
-static void serve_invocation(void *arg)
+static void serve_one(struct invocation *inv)
 {
-    struct invocation *inv = arg;
     struct memory *memory = memory_create(inv);
     struct bytes body = bytes_of(inv->body, inv->body_len);
     int r = (memory != NULL) ? wire_get_invoke(&memory->arena, body, &inv->facts) : ERR_NOMEM;
@@ -302,7 +301,17 @@ static void serve_invocation(void *arg)
                             "the invocation could not be taken over");
         }
     }
+}
+
+static void serve_invocation(void *arg)
+{
+    struct invocation *inv = arg;
+    struct service *service = inv->service;
+
+    atomic_fetch_add_explicit(&service->awake, 1, memory_order_relaxed);
+    serve_one(inv);
     invocation_unref(inv);
+    atomic_fetch_sub_explicit(&service->awake, 1, memory_order_relaxed);
 }
 
 int invocation_start(struct service *service, uint64_t number, struct bytes body)

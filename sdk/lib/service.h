@@ -25,6 +25,7 @@ struct service {
     struct out out;
     struct pool pool;
     struct cache cache;
+    _Atomic unsigned awake; /* threads of handlers and branches that do not wait */
 
     pthread_mutex_t lock;
     pthread_cond_t changed; /* for the flusher */

@@ -287,19 +287,20 @@ static int hold_and_wait(struct pawl_context *ctx, struct pawl_value input, stru
     return PAWL_OK;
 }
 
-/* Once both wait, one is ended with a notice; the poll that follows ends the other, whose
- * branch then runs a step: the held one is released when that is seen. */
+static bool has_noticed;
+
+/* Once both wait, one is ended with a notice; the checkpoint that fetches it brings the end
+ * of the other, whose branch then runs a step: the held one is released when that is seen. */
 static bool drive(struct fake *f, const struct wire_checkpoint *checkpoint)
 {
-    struct wire_operation *waiting;
+    struct wire_operation *waiting = fake_find(f, "1-3-1");
 
-    if (checkpoint->update_count == 0) {
+    if (has_noticed && waiting->status == OP_STARTED) {
         fake_end(f, "1-3-1", OP_SUCCEEDED, NULL);
-        return false;
     }
     fake_apply(f, checkpoint);
-    waiting = fake_find(f, "1-2-1");
-    if (waiting != NULL && waiting->status == OP_STARTED && fake_find(f, "1-3-1") != NULL) {
+    if (!has_noticed && fake_find(f, "1-2-1") != NULL && fake_find(f, "1-3-1") != NULL) {
+        has_noticed = true;
         fake_end(f, "1-2-1", OP_SUCCEEDED, "2");
         fake_send(f, WIRE_NOTICE, f->number, bytes_of(NULL, 0));
     }
@@ -314,11 +315,11 @@ static void test_notice_wakes_a_branch_while_another_executes(void **state)
     (void)state;
     for (int i = 0; i < 50; i++) {
         is_released = false;
+        has_noticed = false;
         fake_start(&fake, hold_and_wait);
         fake.on_checkpoint = drive;
         assert_int_equal(fake_run(&fake), WIRE_OUTCOME_SUCCEEDED);
         assert_string_equal(fake_result(&fake), "all: 1 2 3 (3 0)");
-        assert_non_null(strstr(fake_trace(&fake), "[]"));
         fake_stop(&fake);
     }
 }
@@ -367,7 +368,7 @@ static void test_results_too_large_together_come_from_the_branches(void **state)
 /* More branches than threads, more updates than one checkpoint takes. */
 static void test_many_branches_share_checkpoints(void **state)
 {
-    static char numbers[600][8];
+    static char numbers[600][24];
 
     (void)state;
     set_branches("");
