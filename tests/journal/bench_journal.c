@@ -5,8 +5,8 @@
  *     bench_journal [DIR [SECONDS]]      one line of JSON a figure
  *
  * The loop is closed: each callback appends the next frame of its execution, of
- * FRAMES_PER_EXECUTION, with random payloads. Afterwards the views are waited for
- * and one execution in a hundred is read back and compared in length. */
+ * FRAMES_PER_EXECUTION, with random payloads. Afterwards the views are waited
+ * for and the last complete execution is read back, for its length. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>

@@ -13,146 +13,32 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/journal/fixture.h"
+#include "tests/journal/ledger.h"
 
-#define SLOTS 24U
-#define STEPS_PER_EXECUTION 6U
 #define ROUNDS_OF_CONTROL 200U
-
-struct ack {
-    uint32_t slot;
-    uint32_t execution; /* of the slot, from 0 */
-    uint32_t step;      /* from 1 */
-    uint32_t zero;
-};
-
-struct slot {
-    struct journal_append append;
-    struct child *child;
-    struct buf frame;
-    uint32_t number;
-    uint32_t execution;
-    uint32_t step;
-    struct made made;
-    struct prng prng;
-};
-
-struct child {
-    struct fixture *f;
-    uint64_t seed;
-    int fd;
-    bool is_too_early; /* the planted bug */
-    struct slot slots[SLOTS];
-};
 
 static uint64_t first_seed = 1;
 static uint64_t rounds = 30;
 
-/* --- what is written: the same in the child and in the checker ------------------------- */
-
-static void begin_execution(struct made *made, struct prng *prng, uint64_t seed, uint32_t slot,
-                            uint32_t execution)
+static void send_ack(void *arg, const struct ack *ack)
 {
-    prng->state = seed * 1000003 + slot * 10007 + execution;
-    made_init(made, prng, 1000 + (int64_t)execution);
-}
-
-static void next_frame(struct made *made, struct prng *prng, uint32_t step, struct buf *ret_frame)
-{
-    struct made_step next = {.status = EXEC_RUNNING,
-                             .events = 1 + prng_below(prng, 3),
-                             .notes = 1,
-                             .time_ms = 2000,
-                             .wake_ms = prng_below(prng, 5),
-                             .payload = 50 + prng_below(prng, 400)};
-
-    if (prng_below(prng, 50) == 0) {
-        next.payload = 40000; /* in pieces */
-    }
-    if (step == STEPS_PER_EXECUTION) {
-        next.status = EXEC_SUCCEEDED;
-        next.wake_ms = 0;
-    }
-    made_step(made, prng, &next, ret_frame);
-}
-
-/* --- the child --------------------------------------------------------------------------- */
-
-static void acknowledge(const struct slot *slot)
-{
-    struct ack ack = {.slot = slot->number, .execution = slot->execution, .step = slot->step};
-
-    if (write(slot->child->fd, &ack, sizeof ack) != sizeof ack) {
+    if (write(*(int *)arg, ack, sizeof *ack) != sizeof *ack) {
         _exit(1); /* the parent is gone */
-    }
-}
-
-static void append_step(struct slot *slot);
-
-static void on_durable(struct journal_append *req)
-{
-    struct slot *slot = container_of(req, struct slot, append);
-
-    if (!slot->child->is_too_early) {
-        acknowledge(slot);
-    }
-    append_step(slot);
-}
-
-static void append_step(struct slot *slot)
-{
-    if (slot->step == STEPS_PER_EXECUTION) {
-        slot->execution++;
-        slot->step = 0;
-    }
-    if (slot->step == 0) {
-        made_fini(&slot->made);
-        begin_execution(&slot->made, &slot->prng, slot->child->seed, slot->number, slot->execution);
-    }
-    slot->step++;
-    slot->frame.len = 0;
-    next_frame(&slot->made, &slot->prng, slot->step, &slot->frame);
-    slot->append.kind = JOURNAL_FRAME;
-    slot->append.data = buf_bytes(&slot->frame);
-    journal_append(slot->child->f->journal, &slot->append, on_durable);
-    if (slot->child->is_too_early) {
-        acknowledge(slot);
     }
 }
 
 static _Noreturn void run_child(struct fixture *f, uint64_t seed, int fd, bool is_too_early)
 {
-    static struct child child;
+    struct load load = {
+        .seed = seed, .is_too_early = is_too_early, .acknowledge = send_ack, .arg = &fd};
 
-    child = (struct child){.f = f, .seed = seed, .fd = fd, .is_too_early = is_too_early};
     if (uv_loop_init(&f->loop) != 0 ||
         journal_open(&f->journal, &f->loop, f->dir, &f->options) != 0) {
         _exit(2);
     }
-    for (uint32_t i = 0; i < SLOTS; i++) {
-        child.slots[i].number = i;
-        child.slots[i].child = &child;
-        append_step(&child.slots[i]);
-    }
+    load_start(f->journal, &load);
     (void)uv_run(&f->loop, UV_RUN_DEFAULT);
     _exit(3); /* never idle */
-}
-
-/* --- the ledger ---------------------------------------------------------------------------- */
-
-struct ledger {
-    uint32_t execution[SLOTS]; /* the last one acknowledged */
-    uint32_t step[SLOTS];      /* of it; 0 = none */
-    uint64_t acks;
-};
-
-/* In the order of the pipe; a later one of a slot says that the earlier ones held. */
-static void note_ack(struct ledger *ledger, const struct ack *ack)
-{
-    assert_true(ack->slot < SLOTS);
-    ledger->execution[ack->slot] = ack->execution;
-    ledger->step[ack->slot] = ack->step;
-    ledger->acks++;
 }
 
 static bool read_ack(int fd, struct ledger *ledger)
@@ -162,7 +48,7 @@ static bool read_ack(int fd, struct ledger *ledger)
 
     assert_true(len == 0 || len == sizeof ack);
     if (len != 0) {
-        note_ack(ledger, &ack);
+        ledger_note(ledger, &ack);
     }
     return len != 0;
 }
@@ -205,58 +91,12 @@ static void run_and_kill(struct fixture *f, uint64_t seed, bool is_too_early, st
     (void)close(fds[0]);
 }
 
-/* --- the checker ---------------------------------------------------------------------------- */
-
-static int collect(void *arg, struct bytes frame)
-{
-    buf_append(arg, frame.data, frame.len);
-    return 0;
-}
-
-/* How many steps of the execution are there: each must be what was written. */
-static uint32_t count_steps(struct fixture *f, uint64_t seed, uint32_t slot, uint32_t execution)
-{
-    struct made made;
-    struct prng prng;
-    struct buf found = {0};
-    struct buf frame = {0};
-    uint32_t steps = 0;
-    int r;
-
-    begin_execution(&made, &prng, seed, slot, execution);
-    r = journal_read_frames(f->journal, &made.head.exec_id, 1, collect, &found);
-    assert_true(r == 0 || r == JOURNAL_NOT_FOUND);
-    while (made.frames.len < found.len && steps < STEPS_PER_EXECUTION) {
-        steps++;
-        frame.len = 0;
-        next_frame(&made, &prng, steps, &frame);
-        assert_true(made.frames.len <= found.len);
-        assert_memory_equal(found.data, made.frames.data, made.frames.len);
-    }
-    assert_int_equal(found.len, made.frames.len);
-    if (steps > 0) {
-        assert_made(f, &made);
-    }
-    made_fini(&made);
-    buf_fini(&found);
-    buf_fini(&frame);
-    return steps;
-}
-
 static uint64_t count_lost(struct fixture *f, uint64_t seed, const struct ledger *ledger)
 {
-    uint64_t lost = 0;
+    uint64_t lost;
 
     fixture_open(f);
-    for (uint32_t slot = 0; slot < SLOTS; slot++) {
-        for (uint32_t n = 0; ledger->step[slot] > 0 && n <= ledger->execution[slot] + 1; n++) {
-            uint32_t wanted = (n < ledger->execution[slot])    ? STEPS_PER_EXECUTION
-                              : (n == ledger->execution[slot]) ? ledger->step[slot]
-                                                               : 0;
-
-            lost += (count_steps(f, seed, slot, n) < wanted) ? 1 : 0;
-        }
-    }
+    lost = ledger_count_lost(f, seed, ledger);
     fixture_close(f);
     return lost;
 }
