@@ -24,9 +24,9 @@ void cli_put_text(struct buf *json, const char *key, const char *text)
 void cli_put_bytes(struct buf *json, struct bytes key, struct bytes text)
 {
     json_element(json);
-    json_string(json, key);
+    json_quoted(json, key);
     buf_append(json, ":", 1);
-    json_string(json, text);
+    json_quoted(json, text);
 }
 
 void cli_put_number(struct buf *json, const char *key, int64_t number)

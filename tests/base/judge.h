@@ -1,5 +1,5 @@
 /* Another reader of JSON (jansson) says what was written. Apart, because both
- * headers have a json_string(). */
+ * headers have a json_quoted(). */
 #ifndef TESTS_BASE_JUDGE_H
 #define TESTS_BASE_JUDGE_H
 
