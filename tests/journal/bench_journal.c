@@ -328,7 +328,7 @@ int main(int argc, char **argv)
 {
     static uint64_t latencies[1000000];
     static const unsigned in_flight[] = {1, 32, 256, 1024};
-    int seconds = (argc > 2) ? atoi(argv[2]) : 3;
+    int seconds = (argc > 2) ? (int)strtoul(argv[2], NULL, 10) : 3;
     char dir[200];
 
     (void)snprintf(dir, sizeof dir, "%s/bench_journal.XXXXXX", (argc > 1) ? argv[1] : "/tmp");
