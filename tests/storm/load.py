@@ -33,6 +33,7 @@ class Gate:
         self.open_max = open_max
         self.serving = threading.Event()
         self.flowing = threading.Event()
+        self.contradicting = threading.Event()  # only pairs, as many as there can be
         self.settling = threading.Event()  # nothing new is begun
         self.ending = threading.Event()
         self.lock = threading.Lock()
@@ -58,7 +59,8 @@ class Gate:
         """Counts the caller among those that start, if it may."""
         with self.lock:
             open_now = len(self.running) + self.starting
-            if self.settling.is_set() or open_now >= self.open_max:
+            is_full = open_now >= self.open_max and not self.contradicting.is_set()
+            if self.settling.is_set() or is_full:
                 return False
             self.starting += 1
             return True
@@ -145,7 +147,9 @@ class Starter(Client):
         name = f"e{self.gate.next_number()}"
         payload = self.make_payload()
         chance = self.rng.random()
-        if chance < 0.05:
+        if self.gate.contradicting.is_set():
+            self.start_pair(name, payload, self.make_payload())
+        elif chance < 0.05:
             self.start_named(name, '{"plan":"w"}', FORGER)
         elif chance < 0.2:
             self.start_pair(name, payload, self.make_payload())
@@ -210,7 +214,7 @@ class Completer(Client):
             return
         time.sleep(self.rng.uniform(0, 0.05))
         payloads = [json.dumps(f"cb-{self.rng.getrandbits(40):010x}") for _ in range(2)]
-        if self.rng.random() < 0.2:
+        if self.rng.random() < 0.2 or self.gate.contradicting.is_set():
             self.complete_pair(arn, callback_id, payloads)
         else:
             self.complete(arn, callback_id, payloads[0], False)

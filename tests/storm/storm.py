@@ -18,7 +18,10 @@ from load import EVENT, FLOW, FORGER, SUB, Gate, Listener, make_clients
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TARGETS = ("daemon", "daemon", "launcher", "both")
-PHASES = ("running", "running", "suspended", "packing", "recovering")
+PHASES = ("running", "refusing", "suspended", "packing", "recovering")
+CONTROLS = ("answer-first", "uncommitted-refusal", "drop-due", "skip-token")
+# A refusal that is too early shows only when a kill falls between contradicting answers.
+AIMED = {"uncommitted-refusal": ["--no-points", "--phase", "refusing"]}
 ACKS_MIN = 20
 ROUND_S = 120      # bound for the acknowledgements of a round
 READY_S = 30
@@ -142,7 +145,8 @@ class Storm:
         if point:
             self.kill_at_point(point)
         else:
-            self.kill_at_random(self.rng.choice(TARGETS), self.rng.choice(PHASES))
+            phases = self.options.phase or PHASES
+            self.kill_at_random(self.rng.choice(TARGETS), self.rng.choice(phases))
         self.notes.note("kill", op=point or "random")
 
     def kill_at_point(self, point):
@@ -196,6 +200,7 @@ class Storm:
         self.load(ACKS_MIN)
         self.prepare(phase)
         self.kill(target)
+        self.gate.contradicting.clear()
         self.kills[target, phase] += 1
         if phase == "recovering":
             self.kill_while_starting()
@@ -206,6 +211,9 @@ class Storm:
         if phase == "suspended":
             self.gate.flowing.clear()
             self.wait_idle()
+        elif phase == "refusing":
+            self.gate.contradicting.set()
+            time.sleep(self.rng.uniform(0.03, 0.1))
         elif phase == "packing":  # the applier trails the log by at most 100 ms
             time.sleep(self.rng.uniform(0.05, 0.15))
         else:

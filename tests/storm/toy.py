@@ -7,7 +7,6 @@ knows only what the storm asks for: its own functions, whose workflows it runs i
 """
 
 import base64
-import collections
 import http.server
 import json
 import os
@@ -75,7 +74,7 @@ class Journal:
 
     def __init__(self, path):
         self.values = {}
-        self.delayed = collections.deque()
+        self.delayed = {}
         if os.path.exists(path):
             with open(path, "rb") as file:
                 for line in file.read().split(b"\n")[:-1]:
@@ -98,11 +97,12 @@ class Journal:
         pass_point("journal.after-sync")
 
     def write_later(self, key, value):
-        self.delayed.append((key, json.loads(json.dumps(value))))
+        self.delayed[key] = json.loads(json.dumps(value))
 
-    def flush(self):
-        while self.delayed:
-            self.write(*self.delayed.popleft())
+    def flush(self, *keys):
+        for key in keys or list(self.delayed):
+            if key in self.delayed:
+                self.write(key, self.delayed.pop(key))
 
 
 class Toy:
@@ -144,20 +144,22 @@ class Toy:
                 if not is_done:
                     self.tell({"event": event})
 
-    def commit(self, *executions):
+    def commit(self, *executions, is_asked=False):
+        """`is_asked`: a client asked, and settle() comes before its answer."""
         for execution in executions:
             value = dict(execution.__dict__)
-            if CONTROL in ("answer-first", "uncommitted-refusal"):
+            if CONTROL == "answer-first" or (is_asked and CONTROL == "uncommitted-refusal"):
                 self.journal.write_later(execution.arn, value)
             else:
+                self.journal.delayed.pop(execution.arn, None)
                 self.journal.write(execution.arn, value)
 
-    def settle(self):
-        """What an acknowledgement waits for; a refusal does not, under that control."""
+    def settle(self, execution):
+        """What all that follows waits for; under that control a refusal does not."""
         if CONTROL == "uncommitted-refusal":
             time.sleep(0.03)
             with self.lock:
-                self.journal.flush()
+                self.journal.flush(execution.arn)
 
     def tell(self, message):
         self.launcher.sendall(json.dumps(message).encode() + b"\n")
@@ -167,17 +169,23 @@ class Toy:
     def start(self, function, name, payload, parent=None):
         with self.lock:
             found = self.names.get((function, name))
-            if found is not None:
-                if found.payload != payload:
-                    raise Refused(409, "DurableExecutionAlreadyStartedException")
-                return found
-            arn = ARN % (function, name, uuid.uuid4())
-            execution = Execution(arn, function, name, payload, parent)
-            execution.event("ExecutionStarted", Input={"Payload": payload},
-                            ExecutionTimeout=86400)
-            self.index(execution)
-            self.dispatch(execution)
-            return execution
+            if found is not None and found.payload != payload:
+                raise Refused(409, "DurableExecutionAlreadyStartedException")
+            execution = found or self.make(function, name, payload, parent)
+        if parent is None:
+            self.settle(execution)
+        with self.lock:
+            if found is None and execution.status == "RUNNING" and not execution.is_running:
+                self.dispatch(execution)
+        return execution
+
+    def make(self, function, name, payload, parent):
+        arn = ARN % (function, name, uuid.uuid4())
+        execution = Execution(arn, function, name, payload, parent)
+        execution.event("ExecutionStarted", Input={"Payload": payload}, ExecutionTimeout=86400)
+        self.index(execution)
+        self.commit(execution, is_asked=parent is None)
+        return execution
 
     def dispatch(self, execution):
         execution.attempt += 1
@@ -215,8 +223,8 @@ class Toy:
         with self.lock:
             if execution.status == "RUNNING":
                 self.close(execution, "STOPPED", Error={})
-                self.commit(execution)
-        self.settle()
+                self.commit(execution, is_asked=True)
+        self.settle(execution)
         return {"StopTimestamp": now()}
 
     def complete(self, callback_id, payload):
@@ -229,9 +237,11 @@ class Toy:
                 raise Refused(400, "CallbackTimeoutException")
             op["status"], op["value"] = "SUCCEEDED", payload
             execution.event("CallbackSucceeded", name, Result={"Payload": payload})
-            self.commit(execution)
-            self.wake(execution)
-        self.settle()
+            self.commit(execution, is_asked=True)
+        self.settle(execution)
+        with self.lock:
+            if execution.status == "RUNNING":
+                self.wake(execution)
 
     def tick(self):
         with self.lock:
@@ -371,7 +381,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(202)
             return
         execution = toy.start(function, self.headers["x-amz-durable-execution-name"], body)
-        toy.settle()
         arn = {"x_amz_durable_execution_arn": execution.arn}
         if self.headers["x-amz-invocation-type"] == "Event":
             self.answer(202, **arn)
@@ -389,6 +398,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(200, toy.stop(execution))
             return
         with toy.lock:
+            if CONTROL == "uncommitted-refusal":
+                toy.journal.flush(execution.arn)
             if words[1:] == ["history"]:
                 found = {"Events": execution.events}
             else:

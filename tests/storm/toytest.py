@@ -9,6 +9,10 @@ import tempfile
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "harness")]
+
+from storm import AIMED, CONTROLS  # noqa: E402  pylint: disable=wrong-import-position
+
 KILLS = 10
 
 
@@ -31,7 +35,7 @@ def storm(control=None):
         command = [sys.executable, os.path.join(HERE, "run"), "--build", root, "--kills",
                    str(KILLS), "--batch", "6", "--seed", "1", "--open-max", "16", "--quiet", "8",
                    "--scratch", os.path.join(root, "scratch")]
-        command += ["--control", control] if control else []
+        command += ["--control", control] + AIMED.get(control, []) if control else []
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
         return done.returncode, done.stdout
 
@@ -40,7 +44,7 @@ class ToyTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         """All at once: they mostly wait."""
-        controls = (None, "answer-first", "uncommitted-refusal", "drop-due", "skip-token")
+        controls = (None, *CONTROLS)
         with concurrent.futures.ThreadPoolExecutor(len(controls)) as pool:
             cls.runs = dict(zip(controls, pool.map(storm, controls)))
 
@@ -58,7 +62,7 @@ class ToyTest(unittest.TestCase):
         self.caught("answer-first", "starts", "callbacks", "reads", "checkpoints", "re-runs")
 
     def test_refusals_of_uncommitted_state_are_caught(self):
-        self.caught("uncommitted-refusal", "names", "callbacks", "oddities")
+        self.caught("uncommitted-refusal", "names", "callbacks")
 
     def test_dropped_timers_are_caught(self):
         self.caught("drop-due", "timers lost")
