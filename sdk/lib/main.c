@@ -8,13 +8,11 @@
 
 static int explain(void)
 {
-    (void)fputs("This is a Pawl function. It is run by Pawl, not by hand:\n"
+    (void)fputs("This is a Pawl function. Pawl runs it; by hand it does nothing. To try it:\n"
                 "\n"
-                "    zip function.zip bootstrap      (this program, named bootstrap)\n"
-                "    pawl deploy NAME function.zip --durable\n"
-                "    pawl invoke NAME '{}'\n"
-                "\n"
-                "`pawl dev` starts a daemon for trying it out.\n",
+                "    pawl dev                             (a daemon, in another terminal)\n"
+                "    pawl deploy NAME PROGRAM --durable   (PROGRAM: this file)\n"
+                "    pawl invoke NAME '{}'\n",
                 stderr);
     return 2;
 }
