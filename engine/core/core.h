@@ -22,13 +22,13 @@
 struct core;
 
 struct core_limits {
-    uint32_t executions_max;      /* hot at once */
-    uint32_t operations_max;      /* of one execution; Lambda: 30,000 */
-    uint32_t events_max;          /* of one execution */
-    uint64_t history_bytes_max;   /* of one execution */
-    uint32_t waiting_max;         /* commands that wait for one execution */
-    uint32_t failures_max;        /* failed invocations in a row; then the execution fails */
-    uint32_t failure_backoff_s;   /* first delay of a failed handler; doubles */
+    uint32_t executions_max;    /* hot at once */
+    uint32_t operations_max;    /* of one execution; Lambda: 30,000 */
+    uint32_t events_max;        /* of one execution */
+    uint64_t history_bytes_max; /* of one execution */
+    uint32_t waiting_max;       /* commands that wait for one execution */
+    uint32_t failures_max;      /* failed invocations in a row; then the execution fails */
+    uint32_t failure_backoff_s; /* first delay of a failed handler; doubles */
     uint32_t failure_backoff_max_s;
     uint64_t seed; /* of the PRNG that makes request ids */
 };
@@ -146,7 +146,8 @@ struct actions {
 
 /* Advances the core by one command. 0: applied; if record_count > 0 the
  * execution is committing until core_committed(). Positive: see above; there are
- * no records and no actions. Negative: out of memory, nothing changed. */
+ * no records and no actions. Negative: out of memory in the middle of a change;
+ * the process must end and recover from the journal. */
 int core_apply(struct core *core, struct command *command, struct actions *ret_actions);
 
 /* The frame of the last applied command of `exec` is durable. */

@@ -21,33 +21,37 @@ struct payload_ref {
  *  others:   (new) -> STARTED -> SUCCEEDED | FAILED | CANCELLED | TIMED_OUT | STOPPED */
 struct op {
     struct table_node by_id;
-    struct list in_exec;        /* in start order */
-    struct heap_node deadline;  /* of a wait, retry or callback timeout */
-    struct op *parent;          /* a CONTEXT, or NULL */
-    struct list children;       /* struct op.sibling */
+    struct list in_exec;       /* in start order */
+    struct heap_node deadline; /* of a wait, retry or callback timeout */
+    struct op *parent;         /* a CONTEXT, or NULL */
+    struct list children;      /* struct op.sibling */
     struct list sibling;
     enum op_type type;
     enum op_status status;
-    uint32_t attempt;           /* finished attempts of a step */
+    uint32_t attempt; /* finished attempts of a step */
     uint32_t timeout_s;
     uint32_t heartbeat_s;
     uint32_t wait_s;
     int64_t start_ms;
     int64_t end_ms;
-    int64_t due_ms;             /* wait: scheduled end; step: next attempt; else 0 */
-    int64_t timeout_ms;         /* absolute, 0 = none */
-    int64_t heartbeat_ms;       /* absolute, 0 = none */
-    uint64_t changed;           /* exec->change_no of the last change */
+    int64_t due_ms;       /* wait: scheduled end; step: next attempt; else 0 */
+    int64_t timeout_ms;   /* absolute, 0 = none */
+    int64_t heartbeat_ms; /* absolute, 0 = none */
+    uint64_t changed;     /* exec->change_no of the last change */
     bool replay_children;
-    bool is_pruned;             /* inside a finished context: no longer in the state */
-    bool has_pending_result;    /* NOTE_CHAINED_RESULT came, the event is still to be made */
+    bool is_pruned;          /* inside a finished context: no longer in the state */
+    bool has_pending_result; /* NOTE_CHAINED_RESULT came, the event is still to be made */
     enum op_status pending_status;
-    bool is_chain_sent;         /* CHAINED_INVOKE: the start of the child is in the log */
-    struct id child_id;         /* CHAINED_INVOKE */
+    bool pending_has_payload;
+    bool pending_has_error;
+    size_t pending_payload_len; /* pending_copy: payload, then error */
+    struct buf pending_copy;
+    bool is_chain_sent; /* CHAINED_INVOKE: the start of the child is in the log */
+    struct id child_id; /* CHAINED_INVOKE */
     struct payload_ref result;
     struct payload_ref error;
-    struct payload_ref input;   /* CHAINED_INVOKE */
-    struct bytes id;            /* these five are in the same block as the op */
+    struct payload_ref input; /* CHAINED_INVOKE */
+    struct bytes id;          /* these five are in the same block as the op */
     struct bytes name;
     struct bytes sub_type;
     struct bytes function;
@@ -69,8 +73,9 @@ struct exec {
     enum exec_kind kind;
     enum exec_status status;
     bool is_committing;
-    bool is_live;   /* its attempt runs in this life of the daemon */
+    bool is_live; /* its attempt runs in this life of the daemon */
     bool is_held;
+    bool is_missing; /* loading found nothing, or damage: commands are refused */
     bool is_parent_notified;
     struct bytes name;
     struct bytes function; /* qualified ARN */
@@ -84,39 +89,40 @@ struct exec {
     uint8_t digest[32];
     int64_t start_ms;
     int64_t end_ms;
-    int64_t deadline_ms;    /* of the execution, 0 = none */
+    int64_t deadline_ms; /* of the execution, 0 = none */
     uint32_t timeout_s;
 
-    uint32_t attempt;       /* the last one started */
-    bool is_running;        /* attempt has started and not ended */
-    bool has_result;        /* NOTE_EXECUTION_RESULT: ends with this invocation */
+    uint32_t attempt; /* the last one started */
+    bool is_running;  /* attempt has started and not ended */
+    bool has_result;  /* NOTE_EXECUTION_RESULT: ends with this invocation */
+    bool result_has_payload;
     enum op_status result_status;
-    uint32_t seq;           /* of the last accepted checkpoint of this attempt */
-    struct id request_id;   /* of the running attempt */
-    int64_t attempt_ms;     /* when it started */
-    uint32_t failures;      /* invocations in a row that failed */
-    int64_t retry_ms;       /* a failed invocation is tried again then; 0 = no */
+    uint32_t seq;         /* of the last accepted checkpoint of this attempt */
+    struct id request_id; /* of the running attempt */
+    int64_t attempt_ms;   /* when it started */
+    uint32_t failures;    /* invocations in a row that failed */
+    int64_t retry_ms;     /* a failed invocation is tried again then; 0 = no */
 
-    uint64_t events;        /* last event id */
-    uint64_t records;       /* events and notes */
+    uint64_t events;  /* last event id */
+    uint64_t records; /* events and notes */
     uint64_t history_bytes;
-    uint64_t change_no;     /* counts changes of operations */
-    uint64_t delivered_no;  /* the last change the running attempt has seen */
-    uint64_t reply_no;      /* delivered_no before the last checkpoint answer */
+    uint64_t change_no;    /* counts changes of operations */
+    uint64_t delivered_no; /* the last change the running attempt has seen */
+    uint64_t reply_no;     /* delivered_no before the last checkpoint answer */
     struct payload_ref input;
     struct payload_ref result;
     struct payload_ref error;
     struct buf result_copy; /* of NOTE_EXECUTION_RESULT, until the end */
     int64_t last_ms;        /* time of the last record: time never goes back */
 
-    struct list ops;        /* struct op.in_exec */
+    struct list ops; /* struct op.in_exec */
     struct table op_table;
-    struct heap deadlines;  /* struct op.deadline */
+    struct heap deadlines; /* struct op.deadline */
     uint32_t op_count;
     uint32_t unsent_chains;   /* operations with !is_chain_sent and no result */
     uint32_t pending_results; /* operations with has_pending_result */
     uint32_t pending_count;   /* operations that can end without an invocation */
-    struct list waiting;    /* struct command.link */
+    struct list waiting;      /* struct command.link */
     uint32_t waiting_count;
     struct list ready_link; /* in the core's list of executions with ready commands */
     void *user;             /* the driver's */

@@ -1,8 +1,12 @@
 #include "engine/core/operation.h"
 
 static const char *const type_texts[OP_TYPES] = {
-    [OP_NONE] = "NONE", [OP_EXECUTION] = "EXECUTION", [OP_CONTEXT] = "CONTEXT",
-    [OP_STEP] = "STEP", [OP_WAIT] = "WAIT",           [OP_CALLBACK] = "CALLBACK",
+    [OP_NONE] = "NONE",
+    [OP_EXECUTION] = "EXECUTION",
+    [OP_CONTEXT] = "CONTEXT",
+    [OP_STEP] = "STEP",
+    [OP_WAIT] = "WAIT",
+    [OP_CALLBACK] = "CALLBACK",
     [OP_CHAINED_INVOKE] = "CHAINED_INVOKE",
 };
 
@@ -12,8 +16,8 @@ static const char *const action_texts[OP_ACTIONS] = {
 };
 
 static const char *const status_texts[OP_STATUSES] = {
-    [OP_STATUS_NONE] = "NONE",   [OP_STARTED] = "STARTED",     [OP_PENDING] = "PENDING",
-    [OP_READY] = "READY",        [OP_SUCCEEDED] = "SUCCEEDED", [OP_FAILED] = "FAILED",
+    [OP_STATUS_NONE] = "NONE",    [OP_STARTED] = "STARTED",     [OP_PENDING] = "PENDING",
+    [OP_READY] = "READY",         [OP_SUCCEEDED] = "SUCCEEDED", [OP_FAILED] = "FAILED",
     [OP_CANCELLED] = "CANCELLED", [OP_TIMED_OUT] = "TIMED_OUT", [OP_STOPPED] = "STOPPED",
 };
 

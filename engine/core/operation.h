@@ -89,8 +89,8 @@ struct op_update {
     bool replay_children;
     uint32_t delay_s; /* STEP RETRY: until the next attempt */
     uint32_t wait_s;
-    uint32_t timeout_s;   /* CALLBACK, CHAINED_INVOKE; 0 = none */
-    uint32_t heartbeat_s; /* CALLBACK; 0 = none */
+    uint32_t timeout_s;    /* CALLBACK, CHAINED_INVOKE; 0 = none */
+    uint32_t heartbeat_s;  /* CALLBACK; 0 = none */
     struct bytes function; /* CHAINED_INVOKE: name or ARN, as given */
     struct bytes tenant_id;
 
