@@ -35,8 +35,8 @@ int pawl_now_ms(struct pawl_context *ctx, int64_t *ret_ms)
     return PAWL_OK;
 }
 
-/* From the execution, the context, the operations before and the numbers drawn: none of
- * them depends on time or attempt. */
+/* From the execution, the context and how many numbers it has drawn: none of them depends
+ * on time or attempt. */
 uint64_t pawl_random(struct pawl_context *ctx)
 {
     const struct wire_invoke *facts = &ctx->inv->facts;
@@ -44,7 +44,6 @@ uint64_t pawl_random(struct pawl_context *ctx)
     uint64_t seed = table_hash(whole) ^ (table_hash(bytes_of_text(ctx->id)) << 1);
     struct prng prng = {seed};
 
-    prng.state = prng_next(&prng) ^ ctx->counter;
     prng.state = prng_next(&prng) ^ ctx->chances++;
     return prng_next(&prng);
 }

@@ -257,11 +257,6 @@ int call_outcome(struct call *call, struct pawl_value *ret)
 #define TYPE_MAX ((size_t)256)
 #define MESSAGE_MAX ((size_t)4096)
 
-int context_fail(struct pawl_context *ctx, const char *type, const char *message)
-{
-    return pawl_fail(ctx, type, "%s", message);
-}
-
 int pawl_fail_with(struct pawl_context *ctx, const struct pawl_error *error)
 {
     struct pawl_error copy = {

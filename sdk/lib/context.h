@@ -100,8 +100,6 @@ int context_suspend(struct pawl_context *ctx);
 
 /* --- errors ----------------------------------------------------------------------- */
 
-int context_fail(struct pawl_context *ctx, const char *type, const char *message);
-
 /* The encoded error object, of at most what an operation may have; in ctx's memory. */
 struct bytes context_encode_error(struct pawl_context *ctx, const struct pawl_error *error);
 void context_decode_error(struct pawl_context *ctx, struct bytes encoded,

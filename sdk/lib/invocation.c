@@ -1,12 +1,8 @@
-#include "sdk/lib/invocation.h"
+#include "sdk/lib/checkpoint.h"
 
 #include <sched.h>
 
 #include "engine/base/err.h"
-
-/* What AWS's SDKs send in one checkpoint, too. */
-#define CHECKPOINT_UPDATES_MAX 250U
-#define CHECKPOINT_BYTES_MAX ((size_t)750 * 1024)
 
 enum waiter_kind {
     WAITER_ACK,   /* for a ticket; runs */
@@ -94,50 +90,6 @@ static struct waiter *first_waiter(struct invocation *inv, enum waiter_kind kind
     return NULL;
 }
 
-/* --- sending ---------------------------------------------------------------------- */
-
-/* How many updates go with the next checkpoint, and their bytes. */
-static uint32_t measure(const struct invocation *inv, size_t *ret_bytes)
-{
-    uint64_t waiting = inv->queued - inv->sent;
-    uint32_t count = 0;
-    size_t bytes = 0;
-
-    while (count < waiting && count < CHECKPOINT_UPDATES_MAX) {
-        uint32_t len;
-
-        memcpy(&len, inv->queue_lens.data + count * sizeof len, sizeof len);
-        if (count > 0 && bytes + len > CHECKPOINT_BYTES_MAX) {
-            break;
-        }
-        bytes += len;
-        count++;
-    }
-    *ret_bytes = bytes;
-    return count;
-}
-
-/* A protobuf message is the sum of its fields, so the encoded updates stand behind the
- * encoded rest as they are. */
-static void send_checkpoint(struct invocation *inv)
-{
-    struct wire_checkpoint head = {.seq = ++inv->seq};
-    size_t bytes;
-    uint32_t count = measure(inv, &bytes);
-    struct buf *buf = out_lock(&inv->service->out);
-    size_t begun = frame_begin(buf, WIRE_CHECKPOINT, inv->number);
-
-    wire_put_checkpoint(buf, NULL, &head);
-    buf_append(buf, inv->queue.data, bytes);
-    frame_end(buf, begun);
-    out_unlock(&inv->service->out);
-    buf_consume(&inv->queue, bytes);
-    buf_consume(&inv->queue_lens, count * sizeof(uint32_t));
-    inv->sent += count;
-    inv->is_in_flight = true;
-    inv->has_notice = false;
-}
-
 /* Nothing runs: what is still queued goes out, and when its answer has changed nothing
  * the invocation suspends. Never with a checkpoint under way: its answer may bring what
  * a branch waits for, and the daemon would not tell it again. */
@@ -181,7 +133,7 @@ static enum waiter_result wait_unlock(struct invocation *inv, struct waiter *wai
         is_sending |= rest(inv, &wakes);
     }
     if (is_sending) {
-        send_checkpoint(inv);
+        checkpoint_send(inv);
     }
     pthread_mutex_unlock(&inv->lock);
     wakes_send(&wakes);
@@ -275,7 +227,7 @@ void invocation_end_group(struct invocation *inv, struct group *group)
         struct waiter *waiter = container_of(link, struct waiter, link);
 
         link = link->next;
-        if (waiter->kind != WAITER_BATCH && is_inside(waiter->group, group)) {
+        if (is_inside(waiter->group, group)) {
             wake(inv, waiter, WAITER_ENDED, &wakes);
         }
     }
@@ -297,68 +249,13 @@ bool invocation_thread_ends(struct invocation *inv)
     inv->running--;
     is_sending = rest(inv, &wakes);
     if (is_sending) {
-        send_checkpoint(inv);
+        checkpoint_send(inv);
     }
     wakes_send(&wakes);
     return is_sending;
 }
 
 /* --- queueing --------------------------------------------------------------------- */
-
-static bool note_update(struct state *state, struct memo *memo, const struct op_update *update)
-{
-    bool is_step = update->type == OP_STEP;
-
-    switch (update->action) {
-    case OP_SUCCEED:
-        memo->status = OP_SUCCEEDED;
-        memo->attempt += is_step;
-        memo->replay_children = update->replay_children;
-        memo->has_result = update->has_payload;
-        return !update->has_payload || state_set_result(state, memo, update->payload);
-    case OP_FAIL:
-        memo->status = OP_FAILED;
-        memo->attempt += is_step;
-        return state_set_error(state, memo, update->error);
-    case OP_RETRY:
-        memo->status = OP_PENDING;
-        memo->attempt++;
-        if (update->has_error) {
-            return state_set_error(state, memo, update->error);
-        }
-        return state_set_result(state, memo, update->payload);
-    default:
-        memo->status = OP_STARTED;
-        return true;
-    }
-}
-
-static bool encode(struct invocation *inv, const struct op_update *update)
-{
-    struct op_update copy = *update;
-    struct wire_checkpoint one = {.updates = &copy, .update_count = 1};
-    size_t before = inv->queue.len;
-    uint32_t len;
-
-    wire_put_checkpoint(&inv->queue, NULL, &one);
-    len = (uint32_t)(inv->queue.len - before);
-    buf_append(&inv->queue_lens, &len, sizeof len);
-    return !inv->queue.failed && !inv->queue_lens.failed;
-}
-
-static struct memo *note(struct invocation *inv, const struct op_update *update)
-{
-    struct memo *memo = state_find(inv->memos, update->id);
-
-    if (memo == NULL) {
-        memo = state_add(inv->memos, update->id, update->type, update->name, update->sub_type);
-    }
-    if (memo == NULL || !encode(inv, update) || !note_update(inv->memos, memo, update)) {
-        return NULL;
-    }
-    memo->own_ticket = ++inv->queued;
-    return memo;
-}
 
 static void break_locked(struct invocation *inv, enum invocation_state state, uint32_t outcome,
                          const char *type, struct bytes message)
@@ -387,7 +284,7 @@ int invocation_queue(struct invocation *inv, const struct group *group,
 
     pthread_mutex_lock(&inv->lock);
     if (!invocation_has_ended(inv, group)) {
-        memo = note(inv, update);
+        memo = checkpoint_add(inv, update);
         if (memo == NULL) {
             break_no_memory(inv);
         }
@@ -407,7 +304,7 @@ bool invocation_send_old(struct invocation *inv)
     pthread_mutex_lock(&inv->lock);
     is_old = inv->flush_mark > inv->sent && !inv->is_in_flight && inv->state == INVOCATION_RUNNING;
     if (is_old) {
-        send_checkpoint(inv);
+        checkpoint_send(inv);
     }
     inv->flush_mark = inv->queued;
     pthread_mutex_unlock(&inv->lock);

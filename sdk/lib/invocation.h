@@ -126,9 +126,4 @@ void invocation_hold(struct invocation *inv, const char *message);
 void invocation_break(struct invocation *inv, uint32_t outcome, const char *type,
                       const char *message);
 
-static inline bool invocation_is_running(const struct invocation *inv)
-{
-    return __atomic_load_n(&inv->state, __ATOMIC_ACQUIRE) == INVOCATION_RUNNING;
-}
-
 #endif /* SDK_LIB_INVOCATION_H */

@@ -8,8 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "crowd.h"
 #include "sdk/lib/service.h"
+#include "tests/sdk/crowd.h"
 
 #define STEPS 200
 

@@ -1,4 +1,4 @@
-#include "crowd.h"
+#include "tests/sdk/crowd.h"
 
 #include <poll.h>
 #include <sys/socket.h>

@@ -40,6 +40,7 @@ struct fake {
     uint32_t seq;
     const char *input;
     bool is_not_durable;
+    bool answers_all; /* also what the environment changed itself */
 
     struct buf trace; /* checkpoints */
     struct buf logs;  /* lines of the log, with \n */
@@ -63,6 +64,9 @@ uint32_t fake_run(struct fake *fake);
 /* Its parts: INVOKE with what changed since the last, then messages until COMPLETE. */
 void fake_invoke(struct fake *fake);
 uint32_t fake_serve(struct fake *fake);
+
+/* True when a message comes within a short time. */
+bool fake_hears(struct fake *fake);
 
 /* The next message, of any type; the test fails after a time without one. */
 struct frame fake_next(struct fake *fake);

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "fake.h"
+#include "tests/sdk/fake.h"
 
 static struct fake fake;
 
@@ -386,6 +386,24 @@ static void test_many_branches_share_checkpoints(void **state)
     fake_stop(&fake);
 }
 
+/* The daemon may also answer with what it was told: it is older than what stands here. */
+static void test_answers_do_not_undo_what_is_on_its_way(void **state)
+{
+    (void)state;
+    set_branches("");
+    text_count = 100;
+    for (size_t i = 0; i < text_count; i++) {
+        texts[i] = (char *)(uintptr_t) "5";
+    }
+    for (int i = 0; i < 20; i++) {
+        fake_start(&fake, map);
+        fake.answers_all = true;
+        assert_int_equal(fake_run(&fake), WIRE_OUTCOME_SUCCEEDED);
+        assert_int_equal(fake.op_count, 1 + 2 * 100);
+        fake_stop(&fake);
+    }
+}
+
 static int nested(struct pawl_context *ctx, void *arg, struct pawl_value *ret_result)
 {
     const struct pawl_branch branches[] = {{"a", branch, "w1"}, {"b", branch, "2"}};
@@ -421,6 +439,38 @@ static void test_batches_inside_batches_suspend_and_resume(void **state)
     fake_stop(&fake);
 }
 
+static int waits_inside(struct pawl_context *ctx, void *arg, struct pawl_value *ret_result)
+{
+    const struct pawl_branch branches[] = {{"c", branch, "c"}, {"d", branch, "c"}};
+
+    (void)arg;
+    (void)ret_result;
+    return pawl_parallel(ctx, NULL, branches, 2, NULL, NULL);
+}
+
+static int enough_outside(struct pawl_context *ctx, struct pawl_value input, struct pawl_value *ret)
+{
+    const struct pawl_branch branches[] = {{"in", waits_inside, NULL}, {"x", branch, "7"}};
+    const struct pawl_batch_options one = {.min_successful = 1};
+    struct pawl_batch batch;
+
+    (void)input;
+    PAWL_TRY(pawl_parallel(ctx, NULL, branches, 2, &one, &batch));
+    *ret = describe(ctx, &batch);
+    return PAWL_OK;
+}
+
+static void test_batch_that_is_over_ends_the_batches_inside(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 30; i++) {
+        fake_start(&fake, enough_outside);
+        assert_int_equal(fake_run(&fake), WIRE_OUTCOME_SUCCEEDED);
+        assert_string_equal(fake_result(&fake), "enough: - 7 (1 0)");
+        fake_stop(&fake);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -437,6 +487,8 @@ int main(void)
         cmocka_unit_test(test_notice_wakes_a_branch_while_another_executes),
         cmocka_unit_test(test_results_too_large_together_come_from_the_branches),
         cmocka_unit_test(test_many_branches_share_checkpoints),
+        cmocka_unit_test(test_answers_do_not_undo_what_is_on_its_way),
+        cmocka_unit_test(test_batch_that_is_over_ends_the_batches_inside),
         cmocka_unit_test(test_batches_inside_batches_suspend_and_resume),
     };
 

@@ -5,10 +5,11 @@
 
 #include <cmocka.h>
 
-#include "fake.h"
+#include "tests/sdk/fake.h"
 
 static struct fake fake;
 static unsigned bodies; /* times a child's body ran */
+static bool is_new_code;
 
 static int echo(struct pawl_context *ctx, void *arg, struct pawl_value *ret_result)
 {
@@ -81,7 +82,12 @@ static int large_body(struct pawl_context *ctx, void *arg, struct pawl_value *re
 
     pawl_log_replays(ctx, true);
     pawl_info(ctx, "body");
+    pawl_log_replays(ctx, false);
     PAWL_TRY(pawl_step(ctx, NULL, echo, arg, NULL, &small));
+    if (is_new_code) {
+        PAWL_TRY(pawl_step(ctx, "extra", echo, arg, NULL, NULL));
+    }
+    pawl_info(ctx, "end");
     memset(large, small.data[0], 300000);
     *ret_result = pawl_value(large);
     return PAWL_OK;
@@ -112,13 +118,24 @@ static void test_large_result_of_a_child_is_made_again_by_replay(void **state)
     assert_int_equal(fake_run(&fake), WIRE_OUTCOME_SUCCEEDED);
     assert_string_equal(fake_result(&fake), "300000x");
     assert_string_equal(fake_trace(&fake), "");
-    assert_string_equal(fake_text(&fake, buf_bytes(&fake.logs)), "1:1:body\n1:1:body\n");
+    assert_string_equal(fake_text(&fake, buf_bytes(&fake.logs)), "1:1:body\n1:1:end\n1:1:body\n");
     fake_stop(&fake);
 }
 
 /* --- replay that differs ---------------------------------------------------------- */
 
-static bool is_new_code;
+static void test_ended_context_that_asks_for_more_holds(void **state)
+{
+    (void)state;
+    fake_start(&fake, with_large_child);
+    is_new_code = false;
+    assert_int_equal(fake_run(&fake), WIRE_OUTCOME_PENDING);
+    is_new_code = true;
+    assert_int_equal(fake_run(&fake), WIRE_OUTCOME_HELD);
+    assert_non_null(strstr(fake_text(&fake, fake.error.message), "STEP \"extra\" (Step)"));
+    is_new_code = false;
+    fake_stop(&fake);
+}
 
 static int changing(struct pawl_context *ctx, struct pawl_value input, struct pawl_value *ret)
 {
@@ -162,6 +179,36 @@ static void test_handler_that_ends_before_what_is_recorded_holds(void **state)
     is_new_code = true;
     assert_int_equal(fake_run(&fake), WIRE_OUTCOME_HELD);
     assert_non_null(strstr(fake_text(&fake, fake.error.message), "more than 1 operations"));
+    fake_stop(&fake);
+}
+
+static int fails_at_length(struct pawl_context *ctx, struct pawl_value input,
+                           struct pawl_value *ret)
+{
+    char *data = pawl_alloc(ctx, 40001);
+    char *message = pawl_alloc(ctx, 100001);
+    struct pawl_error error = {"Long", "short", data};
+
+    (void)ret;
+    memset(data, 'd', 40000);
+    memset(message, 1, 100000); /* six characters each in JSON */
+    if (input.data != NULL) {
+        error.message = message;
+    }
+    return pawl_fail_with(ctx, &error);
+}
+
+static void test_error_too_large_loses_its_data_then_its_tail(void **state)
+{
+    (void)state;
+    fake_start(&fake, fails_at_length);
+    assert_int_equal(fake_run(&fake), WIRE_OUTCOME_FAILED);
+    assert_true(bytes_equal(fake.error.message, bytes_of_text("short")));
+    assert_int_equal(fake.error.data.len, 0);
+    fake.input = "long message";
+    assert_int_equal(fake_run(&fake), WIRE_OUTCOME_FAILED);
+    assert_true(bytes_equal(fake.error.type, bytes_of_text("Long")));
+    assert_int_equal(fake.error.message.len, 4096);
     fake_stop(&fake);
 }
 
@@ -428,6 +475,8 @@ int main(void)
         cmocka_unit_test(test_large_result_of_a_child_is_made_again_by_replay),
         cmocka_unit_test(test_replay_that_differs_holds_the_execution),
         cmocka_unit_test(test_handler_that_ends_before_what_is_recorded_holds),
+        cmocka_unit_test(test_ended_context_that_asks_for_more_holds),
+        cmocka_unit_test(test_error_too_large_loses_its_data_then_its_tail),
         cmocka_unit_test(test_suspension_cannot_be_mistaken_for_a_failure),
         cmocka_unit_test(test_codes_that_no_call_returned_are_failures_that_say_so),
         cmocka_unit_test(test_deferred_functions_run_last_first_whatever_happens),

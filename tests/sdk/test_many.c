@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "crowd.h"
 #include "sdk/lib/service.h"
+#include "tests/sdk/crowd.h"
 
 #define STEPS 20
 

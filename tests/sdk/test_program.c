@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "crowd.h"
+#include "tests/sdk/crowd.h"
 
 static const char *program;
 

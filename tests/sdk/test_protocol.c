@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "fake.h"
+#include "tests/sdk/fake.h"
 
 static struct fake fake;
 
@@ -68,6 +68,35 @@ static void test_state_of_another_record_is_not_used(void **state)
     fake.base++; /* an attempt elsewhere has confirmed more */
     assert_int_equal(fake_run(&fake), WIRE_OUTCOME_PENDING);
     assert_int_equal(fake.need_fulls, 1);
+    fake_stop(&fake);
+}
+
+static void test_resume_without_news_keeps_the_state_current(void **state)
+{
+    (void)state;
+    fake_start(&fake, two_waits);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(fake_run(&fake), WIRE_OUTCOME_PENDING);
+    }
+    assert_int_equal(fake.need_fulls, 0);
+    fake_stop(&fake);
+}
+
+static bool answer_another_first(struct fake *f, const struct wire_checkpoint *checkpoint)
+{
+    f->refusal = "INVALID";
+    fake_answer(f, checkpoint->seq + 1);
+    f->refusal = NULL;
+    return false;
+}
+
+static void test_answer_to_another_checkpoint_is_ignored(void **state)
+{
+    (void)state;
+    fake_start(&fake, two_waits);
+    fake.on_checkpoint = answer_another_first;
+    assert_int_equal(fake_run(&fake), WIRE_OUTCOME_PENDING);
+    assert_int_equal(fake_find(&fake, "2")->status, OP_STARTED);
     fake_stop(&fake);
 }
 
@@ -300,6 +329,8 @@ int main(void)
         cmocka_unit_test(test_resume_needs_only_what_has_changed),
         cmocka_unit_test(test_state_that_is_not_kept_is_asked_for),
         cmocka_unit_test(test_state_of_another_record_is_not_used),
+        cmocka_unit_test(test_resume_without_news_keeps_the_state_current),
+        cmocka_unit_test(test_answer_to_another_checkpoint_is_ignored),
         cmocka_unit_test(test_stale_token_ends_the_invocation_in_silence),
         cmocka_unit_test(test_cancelled_invocation_ends_without_its_answer),
         cmocka_unit_test(test_invalid_checkpoint_fails_with_the_reason),

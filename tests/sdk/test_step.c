@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "fake.h"
+#include "tests/sdk/fake.h"
 
 static struct fake fake;
 static unsigned ran; /* attempts of the steps below in this process */

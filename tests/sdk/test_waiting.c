@@ -4,7 +4,7 @@
 
 #include <cmocka.h>
 
-#include "fake.h"
+#include "tests/sdk/fake.h"
 
 static struct fake fake;
 
