@@ -82,6 +82,12 @@ uint32_t core_count(const struct core *core)
     return (uint32_t)core->by_id.count;
 }
 
+struct table_node *core_walk(const struct core *core, size_t *bucket,
+                             const struct table_node *last)
+{
+    return table_walk(&core->by_id, bucket, last);
+}
+
 /* --- finding --------------------------------------------------------------------- */
 
 struct exec *core_find(const struct core *core, const struct id *exec_id)

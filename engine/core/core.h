@@ -182,6 +182,10 @@ struct exec *core_find_name(const struct core *core, const struct id *function_i
                             struct bytes name);
 uint32_t core_count(const struct core *core);
 
+/* Any walk over all executions (struct exec.by_id): see table_walk(). */
+struct table_node *core_walk(const struct core *core, size_t *bucket,
+                             const struct table_node *last);
+
 /* The start of the child of `op` has been applied and stands in the log before any
  * later frame of `exec`: no need to start it again after a crash. */
 void core_chain_sent(struct exec *exec, struct op *op);

@@ -12,6 +12,7 @@ struct exec *exec_create(const struct id *id)
     exec->id = *id;
     exec->state = EXEC_LOADING;
     list_init(&exec->ops);
+    list_init(&exec->changes);
     list_init(&exec->waiting);
     list_init(&exec->ready_link);
     return exec;
@@ -67,6 +68,7 @@ struct op *op_create(const struct record *record)
     list_init(&op->children);
     list_init(&op->sibling);
     list_init(&op->in_exec);
+    list_init(&op->in_changes);
     op->id = place_text(&at, record->op_id);
     op->name = place_text(&at, record->name);
     op->sub_type = place_text(&at, record->sub_type);
@@ -100,6 +102,8 @@ struct op *exec_find_op(const struct exec *exec, struct bytes id)
 void exec_note_change(struct exec *exec, struct op *op)
 {
     op->changed = ++exec->change_no;
+    list_remove(&op->in_changes);
+    list_push_back(&exec->changes, &op->in_changes);
 }
 
 static int64_t earlier(int64_t a, int64_t b)

@@ -22,6 +22,8 @@ struct payload_ref {
 struct op {
     struct table_node by_id;
     struct list in_exec;       /* in start order */
+    struct list in_changes;    /* in order of `changed` */
+    uint32_t order;            /* scratch of whoever lists the operations */
     struct heap_node deadline; /* of a wait, retry or callback timeout */
     struct op *parent;         /* a CONTEXT, or NULL */
     struct list children;      /* struct op.sibling */
@@ -115,7 +117,8 @@ struct exec {
     struct buf result_copy; /* of NOTE_EXECUTION_RESULT, until the end */
     int64_t last_ms;        /* time of the last record: time never goes back */
 
-    struct list ops; /* struct op.in_exec */
+    struct list ops;     /* struct op.in_exec */
+    struct list changes; /* struct op.in_changes, the last change at the back */
     struct table op_table;
     struct heap deadlines; /* struct op.deadline */
     uint32_t op_count;

@@ -78,6 +78,7 @@ struct invoke_request {
     struct bytes log_tail;
     /* private */
     void *state;
+    enum { INVOKE_STATE_WAITER, INVOKE_STATE_TASK, INVOKE_STATE_RUN } state_kind;
 };
 void driver_invoke(struct driver *driver, struct invoke_request *request);
 /* The client is gone: `cb` is not called any more and `request` is the caller's. A

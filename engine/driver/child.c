@@ -1,0 +1,250 @@
+/* Chained invokes: a target is started as an execution of its own, whose id is
+ * chosen when the operation is recorded, so starting it again is harmless. Its end
+ * is told to the parent, and then noted in the child; until that note is durable
+ * the child stays due, and recovery tells the parent again. */
+#include "engine/base/err.h"
+#include "engine/driver/state.h"
+
+#define CHAINED_RETENTION_DAYS 14U
+
+static struct function *find_target(struct driver *driver, struct bytes text, uint64_t tenant,
+                                    struct reference *ret_reference)
+{
+    if (!reference_parse(text, tenant, ret_reference) || ret_reference->is_foreign) {
+        return NULL;
+    }
+    return function_find(driver->functions, ret_reference->name);
+}
+
+static const char *check_target(const struct function *function, const struct reference *reference,
+                                struct bytes tenant_id, const char **ret_type)
+{
+    const struct function_config *config;
+
+    *ret_type = "ResourceNotFoundException";
+    if (function == NULL) {
+        return "Function not found.";
+    }
+    if (reference->qualifier.len > 0 &&
+        !bytes_equal(reference->qualifier, bytes_of_text("$LATEST"))) {
+        return "This version or alias of the function does not exist.";
+    }
+    config = &function->latest->config;
+    *ret_type = "InvalidParameterValueException";
+    if (config->is_durable && reference->qualifier.len == 0) {
+        return "You cannot invoke a durable function using an unqualified ARN.";
+    }
+    if (config->is_per_tenant && tenant_id.len == 0) {
+        return "The invoked function is enabled with tenancy configuration. Add a valid tenant ID "
+               "in your request and try again.";
+    }
+    if (!config->is_per_tenant && tenant_id.len > 0) {
+        return "The invoked function is not enabled with tenancy configuration. Remove the tenant "
+               "ID from your request and try again.";
+    }
+    return NULL;
+}
+
+/* Looks the target up while the checkpoint is on its way to the core. */
+void child_resolve(struct driver *driver, struct task *task, struct op_update *update)
+{
+    struct reference reference;
+    struct function *function;
+    const char *message;
+    const char *type;
+    char name[ID_TEXT_LEN + 1];
+
+    if (update->type != OP_CHAINED_INVOKE || update->action != OP_START) {
+        return;
+    }
+    update->child_id = driver_make_id(driver);
+    function = find_target(driver, update->function, TENANT_DEFAULT, &reference);
+    message = check_target(function, &reference, update->tenant_id, &type);
+    if (message != NULL) {
+        update->has_error = true;
+        update->error = task_error(task, type, message);
+        return;
+    }
+    id_format(&update->child_id, name);
+    update->child_arn = arn_make(&task->arena, arena_function(&task->arena, function),
+                                 bytes_of_text(name), &update->child_id);
+}
+
+/* The child was there already, after a crash, and has ended. */
+static void on_started(struct task *task)
+{
+    if (task->refusal == REFUSAL_NONE && !task->is_new && exec_is_closed(task->exec)) {
+        task_submit(task_create(task->driver, COMMAND_TICK, &task->exec->id, NULL, NULL));
+    }
+}
+
+static void fail_chain(struct driver *driver, const struct exec *parent, const struct op *op,
+                       const char *type, const char *message)
+{
+    struct task *task = task_create(driver, COMMAND_CHAINED_ENDED, &parent->id, NULL, NULL);
+
+    task->command.op_id = task_copy(task, op->id);
+    task->command.op_status = OP_FAILED;
+    task->command.has_error = true;
+    task->command.error = task_error(task, type, message);
+    task_submit(task);
+}
+
+/* After a crash the payload is in the views only. */
+struct finding {
+    struct task *task;
+    uint64_t record_no;
+    bool is_found;
+};
+
+static int find_input(void *arg, const struct record *record, uint64_t record_no)
+{
+    struct finding *finding = arg;
+
+    if (record_no != finding->record_no) {
+        return 0;
+    }
+    finding->task->command.started.has_payload = record->has_payload;
+    finding->task->command.started.payload = task_copy(finding->task, record->payload);
+    finding->is_found = true;
+    return 1;
+}
+
+static void read_input(struct task *start, const struct exec *parent, const struct op *op)
+{
+    struct finding finding = {.task = start, .record_no = op->input.record_no};
+
+    if (op->input.record_no != 0) {
+        (void)view_walk(start->driver, &parent->id, NULL, find_input, &finding);
+    }
+}
+
+static void start_child(struct driver *driver, struct exec *parent, struct op *op,
+                        struct function *function, const struct action *action, bool is_again)
+{
+    struct task *task = task_create(driver, COMMAND_START, &op->child_id, on_started, NULL);
+    enum exec_kind kind = function->latest->config.is_durable ? EXEC_DURABLE : EXEC_EVENT;
+    struct journal_head head;
+    struct arena arena;
+    char name[ID_TEXT_LEN + 1];
+
+    id_format(&op->child_id, name);
+    start_fill(task, function->latest, bytes_of_text(name), action->payload, action->has_payload,
+               kind);
+    if (is_again) {
+        arena_init(&arena, 0);
+        task->command.is_known =
+            journal_get_head(driver->journal, &op->child_id, &arena, &head) == 0;
+        arena_fini(&arena);
+        read_input(task, parent, op);
+        seal_digest(task->command.started.payload, task->command.started.digest);
+    }
+    task->command.started.tenant_id = task_copy(task, op->tenant_id);
+    task->command.started.parent_exec = parent->id;
+    task->command.started.parent_op = task_copy(task, op->id);
+    task->command.started.retries_max = 0;
+    task->command.started.retention_days = CHAINED_RETENTION_DAYS;
+    if (!driver->is_closing) {
+        core_chain_sent(parent, op); /* its frame stands in the log before the parent's next */
+        task_submit(task);
+    }
+}
+
+void child_start(struct task *task, const struct action *action)
+{
+    struct driver *driver = task->driver;
+    struct exec *parent = task->exec;
+    struct reference reference;
+    struct function *function;
+    const char *message;
+    const char *type;
+
+    function = find_target(driver, action->op->function, parent->tenant, &reference);
+    message = check_target(function, &reference, action->op->tenant_id, &type);
+    if (message != NULL) {
+        fail_chain(driver, parent, action->op, type, message);
+        return;
+    }
+    start_child(driver, parent, action->op, function, action,
+                task->command.kind == COMMAND_TICK);
+}
+
+/* --- the end of a child --------------------------------------------------------------- */
+
+static void on_parent_told(struct task *task)
+{
+    const struct id *child_id = (const struct id *)task->arg;
+
+    /* Told, or nobody there to tell: either way it need not be told again. */
+    if (task->refusal != REFUSAL_FULL) {
+        task_submit(task_create(task->driver, COMMAND_NOTIFIED, child_id, NULL, NULL));
+    }
+}
+
+static void tell_parent(struct driver *driver, struct exec *child, enum op_status status,
+                        bool has_payload, struct bytes payload, bool has_error,
+                        struct bytes error)
+{
+    struct task *task =
+        task_create(driver, COMMAND_CHAINED_ENDED, &child->parent_exec, on_parent_told, NULL);
+
+    task->arg = (void *)(uintptr_t)task_copy(task, bytes_of(child->id.bytes,
+                                                            sizeof child->id.bytes)).data;
+    task->command.op_id = task_copy(task, child->parent_op);
+    task->command.op_status = status;
+    task->command.has_payload = has_payload;
+    task->command.payload = task_copy(task, payload);
+    task->command.has_error = has_error;
+    task->command.error = task_copy(task, error);
+    task_submit(task);
+}
+
+static enum op_status status_for_parent(enum exec_status status)
+{
+    switch (status) {
+    case EXEC_SUCCEEDED:
+        return OP_SUCCEEDED;
+    case EXEC_TIMED_OUT:
+        return OP_TIMED_OUT;
+    case EXEC_STOPPED:
+        return OP_STOPPED;
+    default:
+        return OP_FAILED;
+    }
+}
+
+struct ending {
+    struct driver *driver;
+    struct exec *child;
+};
+
+static int find_end(void *arg, const struct record *record, uint64_t record_no)
+{
+    struct ending *ending = arg;
+
+    (void)record_no;
+    if (record->kind < EXECUTION_SUCCEEDED || record->kind > EXECUTION_TIMED_OUT) {
+        return 0;
+    }
+    tell_parent(ending->driver, ending->child, status_for_parent(ending->child->status),
+                record->has_payload, record->payload, record->has_error, record->error);
+    return 1;
+}
+
+void child_ended(struct task *task)
+{
+    struct exec *child = task->exec;
+    struct ending ending = {.driver = task->driver, .child = child};
+    const struct record *last;
+
+    if (id_is_none(&child->parent_exec) || child->is_parent_notified) {
+        return;
+    }
+    if (task->record_count == 0) { /* told again after a crash */
+        (void)view_walk(task->driver, &child->id, NULL, find_end, &ending);
+        return;
+    }
+    last = &task->records[task->record_count - 1];
+    tell_parent(task->driver, child, status_for_parent(child->status), last->has_payload,
+                last->payload, last->has_error, last->error);
+}

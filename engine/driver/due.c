@@ -1,0 +1,118 @@
+/* Time: one timer for everything that will be due. Hot executions are in a heap;
+ * those that are not are found in the journal's due view, some at a time. */
+#include "engine/base/log.h"
+#include "engine/driver/state.h"
+
+#define DUE_EACH 512U        /* read from the view in one go */
+#define TASKS_OPEN_MAX 4096U /* then the rest waits its turn */
+#define SLEEP_MS_MAX 3600000
+
+static void on_timer(uv_timer_t *timer);
+
+void due_note_cold(struct driver *driver, int64_t wake_ms)
+{
+    if (wake_ms == EXEC_WAKE_NEVER || (driver->cold_ms != 0 && driver->cold_ms <= wake_ms)) {
+        return;
+    }
+    driver->cold_ms = wake_ms;
+    due_arm(driver);
+}
+
+void due_arm(struct driver *driver)
+{
+    const struct heap_node *first = heap_min(&driver->timers);
+    int64_t next_ms = driver->cold_ms;
+    int64_t delay_ms;
+
+    if (driver->is_closing) {
+        return;
+    }
+    if (first != NULL && (next_ms == 0 || first->key < next_ms)) {
+        next_ms = first->key;
+    }
+    if (next_ms == 0) {
+        (void)uv_timer_stop(&driver->timer);
+        return;
+    }
+    if (driver->armed_ms == next_ms && uv_is_active((uv_handle_t *)&driver->timer)) {
+        return;
+    }
+    driver->armed_ms = next_ms;
+    delay_ms = next_ms - driver_now_ms();
+    if (delay_ms > SLEEP_MS_MAX) {
+        delay_ms = SLEEP_MS_MAX; /* the wall clock may be set meanwhile */
+    }
+    uv_update_time(driver->loop);
+    (void)uv_timer_start(&driver->timer, on_timer, (uint64_t)((delay_ms > 0) ? delay_ms : 0), 0);
+}
+
+static void tick(struct driver *driver, const struct id *exec_id)
+{
+    task_submit(task_create(driver, COMMAND_TICK, exec_id, NULL, NULL));
+}
+
+static void tick_hot(struct driver *driver, int64_t now_ms)
+{
+    struct heap_node *first;
+
+    while ((first = heap_min(&driver->timers)) != NULL && first->key <= now_ms &&
+           driver->tasks_open < TASKS_OPEN_MAX) {
+        struct hot *hot = container_of(first, struct hot, timer);
+        struct id exec_id = hot->exec->id;
+
+        /* Asked for again by hot_settle(); meanwhile not in the way of the next. */
+        (void)heap_set(&driver->timers, &hot->timer, now_ms + 1000);
+        tick(driver, &exec_id);
+    }
+}
+
+/* Entries of hot executions may be stale by a moment, and are passed over: those
+ * have their timers in the heap. */
+static void tick_cold(struct driver *driver, int64_t now_ms)
+{
+    struct journal_due due[DUE_EACH];
+    int64_t next_ms = 0;
+    int count;
+
+    if (driver->cold_ms == 0 || driver->cold_ms > now_ms) {
+        return;
+    }
+    count = journal_read_due(driver->journal, now_ms, &driver->due_after, due, DUE_EACH);
+    for (int i = 0; i < count; i++) {
+        if (core_find(driver->core, &due[i].exec_id) == NULL) {
+            tick(driver, &due[i].exec_id);
+        }
+    }
+    if (count == (int)DUE_EACH) {
+        return; /* more: cold_ms is still in the past */
+    }
+    driver->due_after = (struct journal_due){0};
+    if (journal_next_due(driver->journal, now_ms, &next_ms) != 0) {
+        next_ms = 0;
+    }
+    driver->cold_ms = next_ms;
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct driver *driver = timer->data;
+    int64_t now_ms = driver_now_ms();
+
+    driver->armed_ms = 0;
+    tick_hot(driver, now_ms);
+    if (driver->tasks_open < TASKS_OPEN_MAX) {
+        tick_cold(driver, now_ms);
+        due_arm(driver);
+        return;
+    }
+    /* So much is under way that the rest comes when some of it is done. */
+    driver->armed_ms = now_ms;
+    (void)uv_timer_start(&driver->timer, on_timer, 1, 0);
+}
+
+void due_start(struct driver *driver)
+{
+    driver->timer.data = driver;
+    driver->cold_ms = 1; /* a walk from the start */
+    due_arm(driver);
+}

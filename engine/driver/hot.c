@@ -1,0 +1,284 @@
+/* Executions in memory: made by a start or loaded from the views, and forgotten
+ * again when they are idle and the views hold all of them. */
+#include <assert.h>
+
+#include "engine/base/err.h"
+#include "engine/base/log.h"
+#include "engine/base/mem.h"
+#include "engine/driver/state.h"
+
+#define EVICT_MS 200
+#define EVICT_MAX 20000U /* in one go */
+
+struct hot *hot_create(struct driver *driver, struct exec *exec)
+{
+    struct hot *hot = mem_calloc(1, sizeof *hot);
+
+    if (hot == NULL) {
+        return NULL;
+    }
+    hot->driver = driver;
+    hot->exec = exec;
+    list_init(&hot->waiters);
+    list_init(&hot->payloads);
+    list_init(&hot->idle_link);
+    exec->user = hot;
+    return hot;
+}
+
+static void hot_destroy(struct hot *hot)
+{
+    assert(list_is_empty(&hot->waiters) && hot->run == NULL);
+    heap_remove(&hot->driver->timers, &hot->timer);
+    hot_drop_payloads(hot);
+    if (hot->revision != NULL) {
+        function_revision_unref(hot->revision);
+    }
+    mem_free(hot);
+}
+
+/* --- payloads that the next INVOKE needs ------------------------------------------ */
+
+static bool is_news(enum record_kind kind)
+{
+    return kind == EXECUTION_STARTED || kind == CALLBACK_SUCCEEDED || kind == CALLBACK_FAILED ||
+           kind == CALLBACK_TIMED_OUT ||
+           (kind >= CHAINED_INVOKE_SUCCEEDED && kind <= CHAINED_INVOKE_STOPPED);
+}
+
+static void keep(struct hot *hot, struct bytes bytes, uint64_t record_no, bool is_error)
+{
+    struct payload *payload = mem_calloc(1, sizeof *payload + bytes.len + 1);
+
+    assert(payload != NULL); /* the daemon ends, and reads its journal again */
+    payload->record_no = record_no;
+    payload->is_error = is_error;
+    payload->len = bytes.len;
+    if (bytes.len > 0) {
+        memcpy(payload->data, bytes.data, bytes.len);
+    }
+    list_push_back(&hot->payloads, &payload->link);
+}
+
+void hot_keep_payload(struct hot *hot, const struct record *record, uint64_t record_no)
+{
+    if (!is_news(record->kind)) {
+        return;
+    }
+    if (record->has_payload) {
+        keep(hot, record->payload, record_no, false);
+    }
+    if (record->has_error) {
+        keep(hot, record->error, record_no, true);
+    }
+}
+
+const struct payload *hot_find_payload(const struct hot *hot, uint64_t record_no, bool is_error)
+{
+    struct list *item;
+
+    list_for_each (item, &hot->payloads) {
+        const struct payload *payload = container_of(item, struct payload, link);
+
+        if (payload->record_no == record_no && payload->is_error == is_error) {
+            return payload;
+        }
+    }
+    return NULL;
+}
+
+void hot_drop_payloads(struct hot *hot)
+{
+    struct list *item;
+
+    while ((item = list_pop_front(&hot->payloads)) != NULL) {
+        mem_free(container_of(item, struct payload, link));
+    }
+}
+
+/* --- loading ------------------------------------------------------------------------ */
+
+struct loading {
+    struct driver *driver;
+    struct exec *exec;
+    struct hot *hot;
+    struct arena arena;
+    int status;
+};
+
+static int load_frame(void *arg, struct bytes frame)
+{
+    struct loading *loading = arg;
+    struct frame_header header;
+    struct frame_opening opening;
+    struct record *records;
+    size_t count;
+    int r;
+
+    arena_reset(&loading->arena);
+    r = sealer_open(&loading->arena, loading->driver->keys, frame, loading->hot->chain, &header,
+                    &opening, &records, &count);
+    for (size_t i = 0; i < count && r == 0; i++) {
+        r = core_restore(loading->driver->core, loading->exec, header.tenant,
+                         &opening.function_id, &records[i]);
+    }
+    loading->status = r;
+    return r;
+}
+
+/* The views hold all of an execution that is not hot, so this needs no waiting. A
+ * damaged one is said to be missing; it harms nobody else. */
+void hot_load(struct driver *driver, struct exec *exec)
+{
+    struct loading loading = {.driver = driver, .exec = exec};
+    char text[ID_TEXT_LEN + 1];
+    int r;
+
+    loading.hot = hot_create(driver, exec);
+    if (loading.hot == NULL) {
+        core_loaded(driver->core, exec, false);
+        return;
+    }
+    arena_init(&loading.arena, (size_t)64 << 20);
+    r = journal_read_frames(driver->journal, &exec->id, 1, load_frame, &loading);
+    arena_fini(&loading.arena);
+    if (r != 0 && r != JOURNAL_NOT_FOUND) {
+        id_format(&exec->id, text);
+        log_error("execution %s is damaged and cannot be loaded: %s", text, err_text(r));
+    }
+    loading.hot->last_lsn = 0;
+    core_loaded(driver->core, exec, r == 0 && exec->records > 0);
+    hot_settle(loading.hot);
+}
+
+/* --- idleness ------------------------------------------------------------------------- */
+
+static void set_timer(struct hot *hot)
+{
+    const struct exec *exec = hot->exec;
+    int64_t timer_ms = exec->is_missing ? EXEC_WAKE_NEVER : exec_timer_ms(exec);
+
+    if (!exec->is_missing && exec_wake_ms(exec) == EXEC_WAKE_NOW && !exec->is_live) {
+        /* cut off, or a child that could not be started: at once, then again and again */
+        timer_ms = driver_now_ms() + ((hot->timer.place != 0) ? 1000 : 0);
+        if (hot->timer.place != 0 && hot->timer.key <= timer_ms) {
+            timer_ms = hot->timer.key;
+        }
+    }
+    if (timer_ms == EXEC_WAKE_NEVER) {
+        heap_remove(&hot->driver->timers, &hot->timer);
+        return;
+    }
+    (void)heap_set(&hot->driver->timers, &hot->timer, timer_ms);
+}
+
+static bool is_idle(const struct hot *hot)
+{
+    return core_can_evict(hot->exec) && list_is_empty(&hot->waiters) && hot->run == NULL;
+}
+
+static void on_evict(uv_timer_t *timer)
+{
+    struct driver *driver = timer->data;
+
+    hot_evict_some(driver);
+    if (!list_is_empty(&driver->idle)) {
+        (void)uv_timer_start(&driver->evict_timer, on_evict, EVICT_MS, 0);
+    }
+}
+
+static bool wants_eviction(const struct driver *driver, const struct hot *hot)
+{
+    return hot->exec->is_missing || exec_is_closed(hot->exec) ||
+           driver->idle_count > driver->options.hot_max;
+}
+
+void hot_settle(struct hot *hot)
+{
+    struct driver *driver = hot->driver;
+    bool was_idle = !list_is_empty(&hot->idle_link);
+
+    set_timer(hot);
+    due_arm(driver);
+    if (is_idle(hot) != was_idle) {
+        if (was_idle) {
+            list_remove(&hot->idle_link);
+            driver->idle_count--;
+        } else {
+            list_push_back(&driver->idle, &hot->idle_link);
+            driver->idle_count++;
+        }
+    }
+    if (!list_is_empty(&hot->idle_link) && wants_eviction(driver, hot) &&
+        !uv_is_active((uv_handle_t *)&driver->evict_timer) && !driver->is_closing) {
+        (void)uv_timer_start(&driver->evict_timer, on_evict, EVICT_MS, 0);
+    }
+}
+
+static void evict(struct hot *hot)
+{
+    struct driver *driver = hot->driver;
+    struct exec *exec = hot->exec;
+
+    if (!exec->is_missing) {
+        due_note_cold(driver, exec_wake_ms(exec));
+    }
+    list_remove(&hot->idle_link);
+    driver->idle_count--;
+    hot_destroy(hot);
+    core_evict(driver->core, exec);
+}
+
+void hot_evict_some(struct driver *driver)
+{
+    uint64_t applied = journal_applied_lsn(driver->journal);
+    struct list *item = driver->idle.next;
+
+    for (uint32_t i = 0; i < EVICT_MAX && item != &driver->idle; i++) {
+        struct hot *hot = container_of(item, struct hot, idle_link);
+
+        item = item->next;
+        if (!is_idle(hot)) {
+            list_remove(&hot->idle_link);
+            driver->idle_count--;
+        } else if (hot->last_lsn <= applied && wants_eviction(driver, hot)) {
+            evict(hot);
+        }
+    }
+}
+
+static void turn_away(struct hot *hot)
+{
+    while (!list_is_empty(&hot->waiters)) {
+        struct waiter *waiter = container_of(hot->waiters.next, struct waiter, link);
+        struct invoke_request *request = waiter->request;
+
+        if (request != NULL) {
+            request->state = NULL;
+            request->error = (struct driver_error){
+                503, "ServiceException",
+                "The daemon is shutting down; the execution goes on when it is back."};
+            request->cb(request);
+        }
+        list_remove(&waiter->link);
+        mem_free(waiter);
+    }
+}
+
+void hot_forget_all(struct driver *driver)
+{
+    struct table_node *node = NULL;
+    size_t bucket = 0;
+
+    while ((node = core_walk(driver->core, &bucket, node)) != NULL) {
+        struct exec *exec = container_of(node, struct exec, by_id);
+        struct hot *hot = hot_of(exec);
+
+        if (hot != NULL) {
+            turn_away(hot);
+            hot->run = NULL;
+            hot_destroy(hot);
+            exec->user = NULL;
+        }
+    }
+}

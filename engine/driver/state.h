@@ -1,0 +1,206 @@
+/* What the driver keeps, for the files of the driver only.
+ *
+ *   task   one command on its way: submitted -> (waits in the core) -> applied ->
+ *          its frame committed -> actions performed -> `done`
+ *   hot    the driver's part of a hot execution (exec->user)
+ *   run    one attempt in an environment, or an ordinary synchronous invoke
+ *
+ * The rule of the house: everything that leaves is called from task_finish(), after
+ * the commit; only reads of the views are elsewhere, and they wait for the LSN. */
+#ifndef ENGINE_DRIVER_STATE_H
+#define ENGINE_DRIVER_STATE_H
+
+#include "engine/driver/driver.h"
+#include "engine/driver/sealer.h"
+
+struct driver {
+    uv_loop_t *loop;
+    struct journal *journal;
+    struct launcher *launcher;
+    struct tenant_keys *keys; /* of the default tenant */
+    struct core *core;
+    struct functions *functions;
+    struct pool *pool;
+    struct logs *logs;
+    struct driver_options options;
+    struct prng prng;
+    uint32_t id_counter;
+
+    struct list free_tasks;
+    struct list free_runs;
+    uint32_t tasks_open;  /* submitted and not finished */
+    uint32_t runs_open;
+
+    struct list idle;     /* struct hot.idle_link: may be evicted, oldest first */
+    uint32_t idle_count;
+    struct heap timers;   /* struct hot.timer */
+    uv_timer_t timer;
+    uv_timer_t evict_timer;
+    uv_timer_t close_timer;
+    int64_t armed_ms;     /* what `timer` was set for */
+    int64_t cold_ms;      /* earliest wake of an execution that is not hot; 0 = none */
+    struct journal_due due_after; /* where the walk over what is due goes on */
+    struct list waits;    /* struct list_wait.link */
+    struct list requests; /* struct pending.link */
+    uint64_t drain_until; /* loop time */
+    uint32_t handles_open;
+
+    bool is_closing;
+    driver_close_cb close_cb;
+    void *close_arg;
+    uint64_t started, ended, answered; /* counters for status */
+};
+
+struct task;
+/* The command was applied and is durable, or was refused (task->refusal). */
+typedef void (*task_done)(struct task *task);
+
+struct task {
+    struct command command;
+    struct journal_append append;
+    struct driver *driver;
+    struct arena arena; /* what the command points to */
+    struct list link;
+    task_done done;     /* may be NULL */
+    void *arg;
+    struct buf frame;
+    struct exec *exec;
+    struct action *actions;
+    uint32_t action_count;
+    struct record *records; /* of the frame: valid until `done` returns */
+    uint32_t record_count;
+    enum refusal refusal;
+    const char *message;
+    bool is_new;
+    bool is_repeat;
+};
+
+struct payload {
+    struct list link;
+    uint64_t record_no;
+    bool is_error;
+    size_t len;
+    uint8_t data[];
+};
+
+struct run {
+    struct invocation invocation;
+    struct driver *driver;
+    struct list link;
+    struct exec *exec;  /* NULL when the attempt is fenced, or an ordinary invoke */
+    uint32_t attempt;
+    uint64_t environment;
+    bool is_placed;
+    bool is_sent;       /* INVOKE was sent */
+    bool must_send;     /* as soon as the execution is not committing */
+    bool is_full;       /* send everything, the environment has no state */
+    struct journal_wait wait; /* for the views, before everything is sent */
+    bool is_waiting;
+    struct invoke_request *request; /* of an ordinary invoke; NULL when abandoned */
+    struct buf answer;  /* body of the message being made */
+};
+
+struct hot {
+    struct driver *driver;
+    struct exec *exec;
+    uint8_t chain[SEAL_CHAIN_BYTES];
+    uint64_t last_lsn;
+    struct run *run;           /* the current attempt's */
+    struct function_revision *revision; /* referenced while hot */
+    struct list waiters;       /* struct waiter.link */
+    struct list payloads;      /* recent ones, for the next INVOKE */
+    struct list idle_link;
+    struct heap_node timer;
+    uint64_t environment;      /* that ran it last */
+    uint64_t known_record;     /* that environment has the state as of this record */
+    uint64_t known_change;
+};
+
+/* A synchronous invoke that waits for the end of a durable execution. */
+struct waiter {
+    struct list link;
+    struct driver *driver;
+    struct hot *hot;           /* NULL before the start is durable, or after the end */
+    struct invoke_request *request; /* NULL when abandoned */
+};
+
+static inline struct hot *hot_of(const struct exec *exec)
+{
+    return exec->user;
+}
+
+int64_t driver_now_ms(void);
+struct id driver_make_id(struct driver *driver);
+
+/* --- task.c */
+struct task *task_create(struct driver *driver, enum command_kind kind, const struct id *exec_id,
+                         task_done done, void *arg);
+void task_submit(struct task *task);
+struct bytes task_copy(struct task *task, struct bytes bytes);
+struct bytes task_error(struct task *task, const char *type, const char *message);
+void driver_release_waiting(struct driver *driver);
+
+/* --- hot.c */
+struct hot *hot_create(struct driver *driver, struct exec *exec);
+void hot_load(struct driver *driver, struct exec *exec);
+void hot_settle(struct hot *hot); /* after a task: timers, idleness */
+void hot_evict_some(struct driver *driver);
+void hot_forget_all(struct driver *driver); /* at the end: waiters are told to come back */
+void hot_keep_payload(struct hot *hot, const struct record *record, uint64_t record_no);
+const struct payload *hot_find_payload(const struct hot *hot, uint64_t record_no, bool is_error);
+void hot_drop_payloads(struct hot *hot);
+
+/* --- due.c */
+void due_start(struct driver *driver);
+void due_arm(struct driver *driver);
+void due_note_cold(struct driver *driver, int64_t wake_ms);
+
+/* --- run.c */
+struct run *run_create(struct driver *driver);
+void run_free(struct run *run);
+void run_dispatch(struct hot *hot, uint32_t attempt);
+void run_fence(struct hot *hot);
+void run_notify(struct hot *hot);
+void run_committed(struct hot *hot);
+void run_invoke_plain(struct driver *driver, struct function_revision *revision,
+                      struct invoke_request *request);
+void callback_id_make(const struct driver *driver, const struct exec *exec, struct bytes op_id,
+                      char text[TOKEN_TEXT_MAX]);
+void operation_of(const struct driver *driver, const struct exec *exec, const struct op *op,
+                  struct arena *arena, struct wire_operation *ret);
+
+/* --- child.c */
+void child_resolve(struct driver *driver, struct task *task, struct op_update *update);
+void child_start(struct task *task, const struct action *action);
+void child_ended(struct task *task);
+
+/* --- start.c */
+void waiters_answer(struct task *task);
+void start_fill(struct task *task, const struct function_revision *revision, struct bytes name,
+                struct bytes payload, bool has_payload, enum exec_kind kind);
+/* Qualified ARN of a function's newest code. */
+struct bytes arena_function(struct arena *arena, const struct function *function);
+struct bytes arn_of(struct arena *arena, const struct exec *exec);
+struct bytes arn_make(struct arena *arena, struct bytes function, struct bytes name,
+                      const struct id *id);
+
+/* A function as a client names it: name, name:q, account:function:name[:q], ARN[:q]. */
+struct reference {
+    struct bytes name;
+    struct bytes qualifier;
+    bool is_foreign; /* another account */
+};
+bool reference_parse(struct bytes text, uint64_t tenant, struct reference *ret_reference);
+
+/* --- request.c */
+void requests_answer_all(struct driver *driver);
+
+/* --- history.c */
+void history_put_error_object(struct buf *json, struct bytes encoded);
+
+/* --- view.c: walking the records of an execution in the views */
+typedef int (*view_visit)(void *arg, const struct record *record, uint64_t record_no);
+int view_walk(struct driver *driver, const struct id *exec_id, struct arena *arena,
+              view_visit visit, void *arg);
+
+#endif /* ENGINE_DRIVER_STATE_H */
