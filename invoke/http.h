@@ -95,6 +95,8 @@ void http_respond(struct http_request *request, int status, const char *content_
  * http_end() is left to call. */
 void http_begin(struct http_request *request, int status, const char *content_type);
 bool http_send(struct http_request *request, struct bytes piece);
+/* What of a chunked answer waits for the client to read; 0 once it is gone. */
+size_t http_unread(struct http_request *request);
 void http_end(struct http_request *request);
 
 #endif /* INVOKE_HTTP_H */

@@ -272,6 +272,11 @@ bool http_send(struct http_request *request, struct bytes piece)
     return true;
 }
 
+size_t http_unread(struct http_request *request)
+{
+    return (request->connection == NULL) ? 0 : http_connection_unread(request->connection, request);
+}
+
 void http_end(struct http_request *request)
 {
     struct buf *answer;

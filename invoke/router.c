@@ -1,0 +1,281 @@
+#include "invoke/router.h"
+
+#include <assert.h>
+
+#include "invoke/moment.h"
+
+/* Of a request that no route takes, or that has no credentials: enough for any
+ * client's small request, so that it is told why. */
+#define STRANGER_BODY_BYTES_MAX 65536U
+
+/* --- paths --------------------------------------------------------------------------- */
+
+static int hex_value(uint8_t c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    c |= 0x20U;
+    return (c >= 'a' && c <= 'f') ? c - 'a' + 10 : -1;
+}
+
+bool route_is_encoded_well(struct bytes text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] == '%' && (text.len - i < 3 || hex_value(text.data[i + 1]) < 0 ||
+                                    hex_value(text.data[i + 2]) < 0)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Takes what stands before the next '/' off `rest`; what is behind it stays. */
+static struct bytes take_segment(struct bytes *rest)
+{
+    const uint8_t *slash = (rest->len > 0) ? memchr(rest->data, '/', rest->len) : NULL;
+    size_t len = (slash != NULL) ? (size_t)(slash - rest->data) : rest->len;
+    struct bytes segment = bytes_of(rest->data, len);
+
+    len += (slash != NULL) ? 1 : 0;
+    *rest = bytes_of(rest->data + len, rest->len - len);
+    return segment;
+}
+
+static struct bytes decode(struct bytes segment, struct arena *arena)
+{
+    uint8_t *decoded = arena_alloc(arena, segment.len + 1);
+    size_t len = 0;
+
+    if (decoded == NULL) {
+        return (struct bytes){0};
+    }
+    for (size_t i = 0; i < segment.len; i++) {
+        uint8_t c = segment.data[i];
+
+        if (c == '%') {
+            c = (uint8_t)(hex_value(segment.data[i + 1]) << 4 | hex_value(segment.data[i + 2]));
+            i += 2;
+        }
+        decoded[len++] = c;
+    }
+    return bytes_of(decoded, len);
+}
+
+static bool match_segment(struct bytes wanted, struct bytes segment, struct arena *arena,
+                          struct bytes *ret_label)
+{
+    struct bytes label;
+
+    if (!bytes_equal(wanted, bytes_of("{}", 2))) {
+        return bytes_equal(wanted, segment);
+    }
+    if (segment.len == 0 || !route_is_encoded_well(segment)) {
+        return false;
+    }
+    label = decode(segment, arena);
+    if (label.data == NULL || memchr(label.data, '\0', label.len) != NULL) {
+        return false;
+    }
+    *ret_label = label;
+    return true;
+}
+
+/* The number of segments, without one '/' at the end. */
+static size_t count_segments(struct bytes path)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < path.len; i++) {
+        count += (path.data[i] == '/' && i + 1 < path.len) ? 1 : 0;
+    }
+    return count;
+}
+
+/* The fixed segments are compared as they are: an encoded "functions" is not one. */
+bool route_match(const char *pattern, struct bytes path, struct arena *arena,
+                 struct bytes ret_labels[CALL_LABELS_MAX])
+{
+    struct bytes wanted = bytes_of_text(pattern);
+    struct bytes labels[CALL_LABELS_MAX] = {{0}};
+    size_t label_count = 0;
+
+    if (path.len == 0 || count_segments(path) != count_segments(wanted)) {
+        return false;
+    }
+    while (wanted.len > 0) {
+        struct bytes want = take_segment(&wanted);
+        struct bytes label = {0};
+
+        if (!match_segment(want, take_segment(&path), arena, &label)) {
+            return false;
+        }
+        if (label.data != NULL) {
+            assert(label_count < CALL_LABELS_MAX);
+            labels[label_count++] = label;
+        }
+    }
+    memcpy(ret_labels, labels, sizeof labels);
+    return true;
+}
+
+/* --- the table ------------------------------------------------------------------------- */
+
+struct match {
+    const struct route *route; /* NULL: none */
+    const struct route *other; /* the same path with another method */
+    struct bytes labels[CALL_LABELS_MAX];
+};
+
+static void find(struct match *match, struct http_request *request)
+{
+    struct bytes method = http_method(request);
+    struct bytes labels[CALL_LABELS_MAX];
+
+    *match = (struct match){0};
+    for (const struct route *route = routes; route->name != NULL; route++) {
+        if (!route_match(route->path, http_path(request), http_arena(request), labels)) {
+            continue;
+        }
+        if (bytes_equal(method, bytes_of_text(route->method))) {
+            match->route = route;
+            memcpy(match->labels, labels, sizeof labels);
+            return;
+        }
+        match->other = route;
+    }
+}
+
+/* --- the door -------------------------------------------------------------------------- */
+
+static const char *verify(const struct service *service, const struct http_request *request,
+                          struct principal *ret_principal)
+{
+    const struct credentials credentials = {.is_unix = http_is_unix(request),
+                                            .peer_uid =
+                                                http_is_unix(request) ? http_peer_uid(request) : 0,
+                                            .authorization = http_header(request, "authorization"),
+                                            .host = http_header(request, "host"),
+                                            .origin = http_header(request, "origin")};
+
+    return verifier_check(service->verifier, &credentials, ret_principal);
+}
+
+static struct id make_id(struct service *service)
+{
+    return id_make(moment_now_ms(), 0, service->id_count++, &service->prng);
+}
+
+/* An event is asynchronous: it may be only so large. */
+static size_t limit_of(const struct route *route, const struct http_request *request)
+{
+    struct bytes type = http_header(request, "x-amz-invocation-type");
+    size_t max = route->body_bytes_max;
+
+    if (type.data != NULL && bytes_equal(type, bytes_of("Event", 5)) &&
+        max > OP_INVOKE_PAYLOAD_BYTES_MAX && strcmp(route->name, "Invoke") == 0) {
+        return OP_INVOKE_PAYLOAD_BYTES_MAX;
+    }
+    return max;
+}
+
+/* The server answers a body that is too large by itself; clients look for its type. */
+static void name_refusal(struct service *service, struct http_request *request, size_t max)
+{
+    struct bytes length = http_header(request, "content-length");
+    struct id id = make_id(service);
+    char text[ID_TEXT_LEN + 1];
+    uint64_t announced = 0;
+
+    for (size_t i = 0; i < length.len && announced <= max; i++) {
+        announced = announced * 10 + (uint64_t)(length.data[i] - '0');
+    }
+    if (length.data != NULL && announced > max) {
+        id_format(&id, text);
+        http_add_header(request, "x-amzn-requestid", bytes_of(text, ID_TEXT_LEN));
+        http_add_header(request, "x-amzn-errortype", bytes_of_text("RequestTooLargeException"));
+    }
+}
+
+size_t router_admit(void *arg, struct http_request *request)
+{
+    struct service *service = arg;
+    struct principal principal;
+    struct match match;
+    size_t max = STRANGER_BODY_BYTES_MAX;
+
+    if (verify(service, request, &principal) == NULL) {
+        find(&match, request);
+        if (match.route != NULL && match.route->handle != NULL) {
+            max = limit_of(match.route, request);
+        }
+    }
+    name_refusal(service, request, max);
+    return max;
+}
+
+static void refuse_unknown(struct call *call, const struct match *match)
+{
+    struct bytes method = http_method(call->request);
+    struct bytes path = http_path(call->request);
+
+    if (match->route != NULL) {
+        call_fail(call, 404, "UnknownOperationException",
+                  "Lambda's operation %s is not offered by this version of Pawl.",
+                  match->route->name);
+    } else if (match->other != NULL) {
+        call_fail(call, 405, "MethodNotAllowedException",
+                  "%.*s is not a method of this path: %s is (%s).", (int)method.len,
+                  (const char *)method.data, match->other->method, match->other->name);
+    } else {
+        call_fail(call, 404, "UnknownOperationException", "There is no operation %.*s %.*s.",
+                  (int)method.len, (const char *)method.data,
+                  (int)((path.len < 256) ? path.len : 256), (const char *)path.data);
+    }
+}
+
+static void dispatch(struct call *call)
+{
+    struct match match;
+
+    if (!route_is_encoded_well(http_path(call->request)) ||
+        !route_is_encoded_well(http_query(call->request))) {
+        call_fail(call, 400, "InvalidParameterValueException",
+                  "The percent-encoding of the path or query is malformed.");
+        return;
+    }
+    find(&match, call->request);
+    if (match.route == NULL || match.route->handle == NULL) {
+        refuse_unknown(call, &match);
+        return;
+    }
+    if (match.route->is_operator && !call->principal.is_operator) {
+        call_fail(call, 403, "AccessDeniedException",
+                  "%s is for the operator: use the daemon's unix socket.", match.route->name);
+        return;
+    }
+    call->route = match.route;
+    memcpy(call->labels, match.labels, sizeof call->labels);
+    match.route->handle(call, &call->principal);
+}
+
+void router_handle(void *arg, struct http_request *request)
+{
+    struct service *service = arg;
+    struct call *call = arena_alloc(http_arena(request), sizeof *call);
+    const char *refusal;
+
+    if (call == NULL) {
+        http_respond(request, 500, NULL, bytes_of(NULL, 0));
+        return;
+    }
+    call->service = service;
+    call->request = request;
+    call->id = make_id(service);
+    refusal = verify(service, request, &call->principal);
+    if (refusal != NULL) {
+        call_fail(call, 403, "AccessDeniedException", "%s", refusal);
+        return;
+    }
+    dispatch(call);
+}

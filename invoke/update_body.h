@@ -1,0 +1,16 @@
+/* The members of a checkpoint over HTTP, and ErrorObject, as structs. What is read
+ * points into the JSON values and the arena. The form is checked here (lengths,
+ * characters); what an update may do is the core's to judge. */
+#ifndef INVOKE_UPDATE_BODY_H
+#define INVOKE_UPDATE_BODY_H
+
+#include "invoke/call.h"
+
+/* `json` NULL: an empty error. */
+bool error_body_read(const json_t *json, struct arena *arena, struct error_object *ret_error,
+                     struct problem *problem);
+
+bool update_body_read(const json_t *updates, struct arena *arena, struct op_update **ret_updates,
+                      size_t *ret_count, struct problem *problem);
+
+#endif /* INVOKE_UPDATE_BODY_H */
