@@ -2,7 +2,7 @@
  * chosen when the operation is recorded, so starting it again is harmless. Its end
  * is told to the parent, and then noted in the child; until that note is durable
  * the child stays due, and recovery tells the parent again. */
-#include "engine/base/err.h"
+#include "engine/base/crash.h"
 #include "engine/driver/state.h"
 
 #define CHAINED_RETENTION_DAYS 14U
@@ -144,6 +144,7 @@ static void start_child(struct driver *driver, struct exec *parent, struct op *o
     task->command.started.parent_op = task_copy(task, op->id);
     task->command.started.retries_max = 0;
     task->command.started.retention_days = CHAINED_RETENTION_DAYS;
+    CRASH_POINT(child_start);
     if (!driver->is_closing) {
         core_chain_sent(parent, op); /* its frame stands in the log before the parent's next */
         task_submit(task);
@@ -175,6 +176,7 @@ static void on_parent_told(struct task *task)
 {
     const struct id *child_id = (const struct id *)task->arg;
 
+    CRASH_POINT(parent_told);
     /* Told, or nobody there to tell: either way it need not be told again. */
     if (task->refusal != REFUSAL_FULL) {
         task_submit(task_create(task->driver, COMMAND_NOTIFIED, child_id, NULL, NULL));

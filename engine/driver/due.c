@@ -1,6 +1,6 @@
 /* Time: one timer for everything that will be due. Hot executions are in a heap;
  * those that are not are found in the journal's due view, some at a time. */
-#include "engine/base/log.h"
+#include "engine/base/crash.h"
 #include "engine/driver/state.h"
 
 #define DUE_EACH 512U        /* read from the view in one go */
@@ -74,7 +74,8 @@ static void tick_cold(struct driver *driver, int64_t now_ms)
     int64_t next_ms = 0;
     int count;
 
-    if (driver->cold_ms == 0 || driver->cold_ms > now_ms) {
+    if (driver->cold_ms == 0 || driver->cold_ms > now_ms || CRASH_CONTROL(drop_due)) {
+        driver->cold_ms = CRASH_CONTROL(drop_due) ? 0 : driver->cold_ms;
         return;
     }
     count = journal_read_due(driver->journal, now_ms, &driver->due_after, due, DUE_EACH);

@@ -2,6 +2,7 @@
  * again when they are idle and the views hold all of them. */
 #include <assert.h>
 
+#include "engine/base/crash.h"
 #include "engine/base/err.h"
 #include "engine/base/log.h"
 #include "engine/base/mem.h"
@@ -146,6 +147,7 @@ void hot_load(struct driver *driver, struct exec *exec)
         id_format(&exec->id, text);
         log_error("execution %s is damaged and cannot be loaded: %s", text, err_text(r));
     }
+    CRASH_POINT(recovering);
     loading.hot->last_lsn = 0;
     core_loaded(driver->core, exec, r == 0 && exec->records > 0);
     hot_settle(loading.hot);

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "engine/base/crash.h"
 #include "engine/base/err.h"
 #include "engine/base/log.h"
 #include "engine/base/mem.h"
@@ -368,7 +369,9 @@ static void send_filled(struct run *run, struct arena *arena, const struct wire_
     hot_drop_payloads(hot);
     run->is_sent = true;
     run->must_send = false;
+    CRASH_POINT(before_invoke);
     invocation_send(run->driver->pool, &run->invocation, WIRE_INVOKE, buf_bytes(&run->answer));
+    CRASH_POINT(after_invoke);
 }
 
 /* --- INVOKE with everything, from the views --------------------------------------------------- */
@@ -618,6 +621,9 @@ static void on_checkpoint(struct run *run, struct bytes body)
         task->command.update_count = (uint32_t)checkpoint.update_count;
         for (size_t i = 0; i < checkpoint.update_count; i++) {
             child_resolve(run->driver, task, &checkpoint.updates[i]);
+        }
+        if (CRASH_CONTROL(skip_token)) {
+            task->command.seq = run->exec->seq + 1;
         }
     } /* else seq 0: refused as stale, and the environment ends the invocation */
     task_submit(task);

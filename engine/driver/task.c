@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "engine/base/crash.h"
 #include "engine/base/err.h"
 #include "engine/base/log.h"
 #include "engine/base/mem.h"
+#include "engine/driver/fault.h"
 #include "engine/driver/state.h"
 
 #define TASK_ARENA_MAX ((size_t)16 << 20)
@@ -110,12 +112,15 @@ static void task_finish(struct task *task)
 {
     struct exec *exec = task->exec;
 
+    CRASH_POINT(before_actions);
     for (uint32_t i = 0; i < task->action_count; i++) {
         perform(task, &task->actions[i]);
     }
+    CRASH_POINT(before_answer);
     if (task->done != NULL) {
         task->done(task);
     }
+    CRASH_POINT(after_answer);
     if (exec != NULL && task->refusal == REFUSAL_NONE) {
         run_committed(hot_of(exec));
         hot_settle(hot_of(exec));
@@ -142,7 +147,7 @@ static void keep_payloads(struct task *task)
     }
 }
 
-static void commit(struct task *task)
+static void make_frame(struct task *task)
 {
     struct hot *hot = hot_of(task->exec);
 
@@ -151,12 +156,21 @@ static void commit(struct task *task)
         die("a frame could not be made");
     }
     keep_payloads(task);
+    CRASH_POINT(before_append);
+}
+
+static void commit(struct task *task)
+{
     task->append = (struct journal_append){.kind = JOURNAL_FRAME,
                                            .data = buf_bytes(&task->frame),
                                            .is_reserved = exec_is_closed(task->exec)};
+    if (fault_commit(task, after_commit, task_finish)) {
+        return;
+    }
     journal_append(task->driver->journal, &task->append, after_commit);
-    hot->last_lsn = task->append.lsn;
+    hot_of(task->exec)->last_lsn = task->append.lsn;
 }
+
 
 /* Actions and records live in the core until its next command. */
 static void take_actions(struct task *task, const struct actions *actions)
@@ -206,6 +220,12 @@ static void apply(struct task *task)
     int r;
 
     task->command.now_ms = driver_now_ms();
+    CRASH_POINT(before_apply);
+    if (fault_refuses(task)) {
+        task->refusal = REFUSAL_CONFLICT;
+        task_finish(task);
+        return;
+    }
     r = core_apply(driver->core, &task->command, &actions);
     if (r < 0) {
         die("a command could not be applied");
@@ -228,6 +248,7 @@ static void apply(struct task *task)
         die("out of memory");
     }
     if (task->record_count > 0) {
+        make_frame(task);
         commit(task);
     } else {
         task_finish(task);
