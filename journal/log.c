@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdatomic.h>
 
+#include "engine/base/crash.h"
 #include "engine/base/err.h"
 #include "engine/base/mem.h"
 #include "journal/layout.h"
@@ -296,12 +297,15 @@ int hot_log_append(struct hot_log *log, uint64_t epoch, const struct list *batch
     if (r == 0) {
         r = put_batch(log, txn, batch, &last);
     }
+    CRASH_POINT(before_trim);
     if (r == 0) {
         r = trim_front(log, txn, trim, last, &first);
     }
+    CRASH_POINT(before_commit);
     if (r == 0) {
         r = env_commit(&log->env, &txn);
     }
+    CRASH_POINT(after_commit);
     if (r != 0) {
         return r;
     }

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 
+#include "engine/base/crash.h"
 #include "engine/base/err.h"
 #include "engine/base/log.h"
 #include "journal/head.h"
@@ -316,7 +317,10 @@ int views_apply(struct views *views, const struct batch *batch)
     put_applied(&apply.txn, batch->last_lsn);
     buf_fini(&apply.before);
     buf_fini(&apply.spare);
-    return (apply.txn.status == 0) ? env_commit(&views->env, &txn) : apply.txn.status;
+    CRASH_POINT(before_views);
+    r = (apply.txn.status == 0) ? env_commit(&views->env, &txn) : apply.txn.status;
+    CRASH_POINT(after_views);
+    return r;
 }
 
 /* --- expiry ------------------------------------------------------------------------ */

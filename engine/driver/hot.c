@@ -8,6 +8,7 @@
 #include "engine/base/mem.h"
 #include "engine/driver/state.h"
 
+#define AGAIN_MS 1000
 #define EVICT_MS 200
 #define EVICT_MAX 20000U /* in one go */
 
@@ -161,8 +162,9 @@ static void set_timer(struct hot *hot)
     int64_t timer_ms = exec->is_missing ? EXEC_WAKE_NEVER : exec_timer_ms(exec);
 
     if (!exec->is_missing && exec_wake_ms(exec) == EXEC_WAKE_NOW && !exec->is_live) {
-        /* cut off, or a child that could not be started: at once, then again and again */
-        timer_ms = driver_now_ms() + ((hot->timer.place != 0) ? 1000 : 0);
+        /* A parent to be told or a child to be started, and that is under way: asked
+         * for again and again until it is done. */
+        timer_ms = driver_now_ms() + AGAIN_MS;
         if (hot->timer.place != 0 && hot->timer.key <= timer_ms) {
             timer_ms = hot->timer.key;
         }
