@@ -28,11 +28,19 @@ struct hot *hot_create(struct driver *driver, struct exec *exec)
     return hot;
 }
 
+static void drop(struct payload *payload)
+{
+    list_remove(&payload->link);
+    mem_free(payload);
+}
+
 static void hot_destroy(struct hot *hot)
 {
     assert(list_is_empty(&hot->waiters) && hot->run == NULL);
     heap_remove(&hot->driver->timers, &hot->timer);
-    hot_drop_payloads(hot);
+    while (!list_is_empty(&hot->payloads)) {
+        drop(container_of(hot->payloads.next, struct payload, link));
+    }
     if (hot->revision != NULL) {
         function_revision_unref(hot->revision);
     }
@@ -48,13 +56,15 @@ static bool is_news(enum record_kind kind)
            (kind >= CHAINED_INVOKE_SUCCEEDED && kind <= CHAINED_INVOKE_STOPPED);
 }
 
-static void keep(struct hot *hot, struct bytes bytes, uint64_t record_no, bool is_error)
+static void keep(struct hot *hot, struct bytes bytes, uint64_t record_no, bool is_error,
+                 const struct op *retried)
 {
     struct payload *payload = mem_calloc(1, sizeof *payload + bytes.len + 1);
 
     assert(payload != NULL); /* the daemon ends, and reads its journal again */
     payload->record_no = record_no;
     payload->is_error = is_error;
+    payload->retried = retried;
     payload->len = bytes.len;
     if (bytes.len > 0) {
         memcpy(payload->data, bytes.data, bytes.len);
@@ -62,16 +72,41 @@ static void keep(struct hot *hot, struct bytes bytes, uint64_t record_no, bool i
     list_push_back(&hot->payloads, &payload->link);
 }
 
+/* A state of waitForCondition outlives an error of the same step; both are small. */
+static void drop_payloads_of(struct hot *hot, const struct op *retried)
+{
+    struct list *item = hot->payloads.next;
+
+    while (item != &hot->payloads) {
+        struct payload *payload = container_of(item, struct payload, link);
+
+        item = item->next;
+        if (payload->retried == retried && retried != NULL &&
+            payload->record_no != retried->result.record_no &&
+            payload->record_no != retried->error.record_no) {
+            drop(payload);
+        }
+    }
+}
+
 void hot_keep_payload(struct hot *hot, const struct record *record, uint64_t record_no)
 {
-    if (!is_news(record->kind)) {
+    const struct op *retried = NULL;
+
+    if (record->kind == STEP_SUCCEEDED || record->kind == STEP_FAILED) {
+        retried = exec_find_op(hot->exec, record->op_id);
+        drop_payloads_of(hot, retried);
+        if (record->delay_s == 0) {
+            return;
+        }
+    } else if (!is_news(record->kind)) {
         return;
     }
     if (record->has_payload) {
-        keep(hot, record->payload, record_no, false);
+        keep(hot, record->payload, record_no, false, retried);
     }
     if (record->has_error) {
-        keep(hot, record->error, record_no, true);
+        keep(hot, record->error, record_no, true, retried);
     }
 }
 
@@ -89,12 +124,22 @@ const struct payload *hot_find_payload(const struct hot *hot, uint64_t record_no
     return NULL;
 }
 
+static bool is_done(const struct op *op)
+{
+    return op->status != OP_PENDING && op->status != OP_READY && op->status != OP_STARTED;
+}
+
 void hot_drop_payloads(struct hot *hot)
 {
-    struct list *item;
+    struct list *item = hot->payloads.next;
 
-    while ((item = list_pop_front(&hot->payloads)) != NULL) {
-        mem_free(container_of(item, struct payload, link));
+    while (item != &hot->payloads) {
+        struct payload *payload = container_of(item, struct payload, link);
+
+        item = item->next;
+        if (payload->retried == NULL || is_done(payload->retried)) {
+            drop(payload);
+        }
     }
 }
 

@@ -548,7 +548,7 @@ static bool is_own(const struct task *task, const struct op *op)
     return false;
 }
 
-static void add_changes(struct task *task, struct wire_checkpointed *answer)
+static bool add_changes(struct task *task, struct wire_checkpointed *answer)
 {
     struct exec *exec = task->exec;
     const struct hot *hot = hot_of(exec);
@@ -556,7 +556,7 @@ static void add_changes(struct task *task, struct wire_checkpointed *answer)
     struct list *item = exec->changes.prev;
 
     if (count == 0) {
-        return;
+        return true;
     }
     answer->operations = arena_alloc(&task->arena, count * sizeof *answer->operations);
     for (; count > 0 && answer->operations != NULL; count--, item = item->prev) {
@@ -567,13 +567,12 @@ static void add_changes(struct task *task, struct wire_checkpointed *answer)
             continue;
         }
         operation_of(task->driver, exec, op, &task->arena, operation);
-        if (op->status == OP_PENDING) { /* the environment has result and error itself */
-            operation->has_result = false;
-            operation->has_error = false;
+        if (!fill_payloads(hot, op, operation)) {
+            return false; /* loaded in the middle of an attempt: cannot be */
         }
-        (void)fill_payloads(hot, op, operation);
         answer->operation_count++;
     }
+    return true;
 }
 
 static void answer_checkpoint(struct task *task)
@@ -595,7 +594,10 @@ static void answer_checkpoint(struct task *task)
     if (answer.refusal.len == 0) {
         struct hot *hot = hot_of(task->exec);
 
-        add_changes(task, &answer);
+        if (!add_changes(task, &answer)) {
+            invocation_cancel(run->driver->pool, &run->invocation, "a payload is missing");
+            return;
+        }
         answer.last = task->exec->records;
         hot->known_record = task->exec->records;
         hot->known_change = task->exec->change_no;

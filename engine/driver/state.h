@@ -78,6 +78,7 @@ struct task {
 struct payload {
     struct list link;
     uint64_t record_no;
+    const struct op *retried; /* kept while this step is not done: each answer has it */
     bool is_error;
     size_t len;
     uint8_t data[];
