@@ -27,9 +27,9 @@ struct log_entry {
 };
 void logs_append(struct logs *logs, const struct log_entry *entry);
 
-/* Lines of a function (JSON, with the line feed), oldest first, that match; `visit` non-zero ends it.
- * Flushes first. Bounded work per call: reads at most 1 MiB from *position (0 = the oldest), which it
- * advances; returns 1 when there was more. */
+/* Lines of a function (JSON, with the line feed), oldest first, that match; `visit` non-zero ends
+ * it. Flushes first. Bounded work per call: reads at most 1 MiB from *position (0 = the oldest),
+ * which it advances; returns 1 when there was more. */
 typedef int (*logs_visit)(void *arg, struct bytes line);
 int logs_read(struct logs *logs, struct bytes function, struct bytes execution, int64_t since_ms,
               uint64_t *position, logs_visit visit, void *arg);

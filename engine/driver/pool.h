@@ -7,6 +7,7 @@
 #ifndef ENGINE_DRIVER_POOL_H
 #define ENGINE_DRIVER_POOL_H
 
+#include "engine/base/heap.h"
 #include "engine/driver/function.h"
 #include "engine/driver/logs.h"
 #include "sdk/wire/frame.h"
@@ -15,12 +16,12 @@
 struct pool;
 
 struct pool_options {
-    uint32_t environments_max;       /* of the daemon: 256 */
-    uint32_t environments_each_max;  /* of one revision: 64 */
-    uint32_t waiting_max;            /* invocations that wait for a place: 1,000,000 */
-    uint32_t idle_ms;                /* 300,000 */
-    uint32_t init_ms;                /* from start to HELLO: 10,000 */
-    uint32_t grace_ms;               /* of neighbours when an environment closes: 2,000 */
+    uint32_t environments_max;      /* of the daemon: 256 */
+    uint32_t environments_each_max; /* of one revision: 64 */
+    uint32_t waiting_max;           /* invocations that wait for a place: 1,000,000 */
+    uint32_t idle_ms;               /* 300,000 */
+    uint32_t init_ms;               /* from start to HELLO: 10,000 */
+    uint32_t grace_ms;              /* of neighbours when an environment closes: 2,000 */
     const char *region;
     /* Operator's grants for a function, or none; from the configuration file. */
     void *grants_arg;
@@ -28,8 +29,7 @@ struct pool_options {
 };
 
 int pool_create(struct pool **ret_pool, uv_loop_t *loop, struct launcher *launcher,
-                struct functions *functions, struct logs *logs,
-                const struct pool_options *options);
+                struct functions *functions, struct logs *logs, const struct pool_options *options);
 typedef void (*pool_close_cb)(void *arg);
 void pool_close(struct pool *pool, void *arg, pool_close_cb cb);
 
@@ -38,7 +38,7 @@ void pool_close(struct pool *pool, void *arg, pool_close_cb cb);
 struct invocation;
 
 struct invocation_end {
-    bool is_complete;   /* the program sent COMPLETE: `complete` is valid during the call */
+    bool is_complete; /* the program sent COMPLETE: `complete` is valid during the call */
     struct wire_complete complete;
     const char *error_type;    /* else: "Runtime.ExitError", "Sandbox.Timedout", … */
     const char *error_message; /* Lambda's texts, lambda-api section 7 */
@@ -60,20 +60,19 @@ struct invocation {
     struct function_revision *revision; /* referenced by the caller until on_ended */
     const struct invocation_events *events;
     struct id request_id;
-    struct bytes tenant_id;    /* of an isolated function */
-    struct bytes execution;    /* ARN for the log; empty if none */
-    uint64_t affinity;         /* environment that is preferred if it has a place; 0 = any */
+    struct bytes tenant_id; /* of an isolated function */
+    struct bytes execution; /* ARN for the log; empty if none */
+    uint64_t affinity;      /* environment that is preferred if it has a place; 0 = any */
     bool is_durable;
     bool wants_log_tail;
     /* the pool's */
     struct list link;
-    struct table_node by_number;
-    uint64_t number;
+    uint64_t number; /* on the wire */
     void *place;
-    int64_t deadline_ms;       /* epoch; set when placed */
+    int64_t deadline_ms; /* epoch; set when placed */
     struct heap_node timeout;
-    int64_t start_ms;
-    struct buf log_tail;       /* last 4 KiB of its log, if wanted; freed after on_ended */
+    int64_t start_us;    /* of uv_hrtime() */
+    struct buf log_tail; /* last 4 KiB of its log, if wanted; freed after on_ended */
     bool is_sent;
     bool is_canceled;
 };
@@ -99,9 +98,9 @@ struct bytes invocation_log_tail(const struct invocation *invocation);
 struct pool_stats {
     uint32_t environments;
     uint32_t idle;
-    uint32_t running;  /* invocations */
+    uint32_t running; /* invocations */
     uint32_t waiting;
-    uint64_t started;  /* environments, ever */
+    uint64_t started; /* environments, ever */
     uint64_t invocations;
 };
 void pool_get_stats(const struct pool *pool, struct pool_stats *ret_stats);

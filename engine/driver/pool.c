@@ -1,0 +1,302 @@
+/* An invocation goes to the environment that it prefers, else to the one of its lane
+ * that was used last, else it waits in its lane and one is started; see fleet.h. Who
+ * waits is served first: while a lane has a queue, newcomers stand at its end. */
+#include "engine/driver/pool.h"
+
+#include <assert.h>
+
+#include "engine/base/err.h"
+#include "engine/base/mem.h"
+#include "engine/driver/cause.h"
+#include "engine/driver/fleet.h"
+
+/* Decoding one message of at most 7 MiB takes less. */
+#define ARENA_BYTES_MAX ((size_t)64 * 1024 * 1024)
+
+/* --- ends without a place ----------------------------------------------------------- */
+
+static const struct invocation_end refusals[] = {
+    [REFUSED_FULL] = {.error_type = "TooManyRequestsException", .error_message = "Rate Exceeded."},
+    [REFUSED_CANCELED] = {.error_type = "Pawl.Canceled",
+                          .error_message = "the invocation was canceled"},
+    [REFUSED_CLOSED] = {.error_type = "Pawl.NeighbourLost",
+                        .error_message =
+                            "its environment was ended because of another invocation in it"},
+    [REFUSED_RESTART] = {.error_type = "Pawl.Restarted",
+                         .error_message = "the daemon is being stopped"},
+};
+
+void pool_refuse(struct pool *pool, struct invocation *invocation, enum refused why)
+{
+    invocation->number = why;
+    list_push_back(&pool->refused, &invocation->link);
+    turn_add(&pool->turn, &pool->refusing);
+}
+
+static void end_unplaced(struct invocation *invocation, const struct invocation_end *end)
+{
+    struct buf tail = invocation->log_tail;
+
+    invocation->events->on_ended(invocation, end);
+    buf_fini(&tail);
+}
+
+void pool_end_lost(struct invocation *invocation, const char *type, const char *cause)
+{
+    char message[PLACE_MESSAGE_MAX];
+    struct invocation_end end = {.error_type = type, .error_message = message};
+
+    cause_format_message(&invocation->request_id, cause, message, sizeof message);
+    end_unplaced(invocation, &end);
+}
+
+static void finish(struct pool *pool);
+
+static void on_refusing(struct turn_job *job)
+{
+    struct pool *pool = container_of(job, struct pool, refusing);
+    struct list now;
+    struct list *item;
+
+    list_init(&now);
+    list_splice_back(&now, &pool->refused);
+    while ((item = list_pop_front(&now)) != NULL) {
+        struct invocation *invocation = container_of(item, struct invocation, link);
+
+        end_unplaced(invocation, &refusals[invocation->number]);
+    }
+    finish(pool);
+}
+
+/* --- opening and closing -------------------------------------------------------------- */
+
+static void on_invocation_expired(struct heap_node *node)
+{
+    struct invocation *invocation = container_of(node, struct invocation, timeout);
+
+    place_on_timeout(invocation->place, invocation);
+}
+
+static void on_place_expired(struct heap_node *node)
+{
+    place_on_due(container_of(node, struct place, due));
+}
+
+int pool_create(struct pool **ret_pool, uv_loop_t *loop, struct launcher *launcher,
+                struct functions *functions, struct logs *logs, const struct pool_options *options)
+{
+    struct pool *pool = mem_calloc(1, sizeof *pool);
+
+    if (pool == NULL) {
+        return ERR(ERR_NOMEM, "pool of environments");
+    }
+    pool->loop = loop;
+    pool->launcher = launcher;
+    pool->functions = functions;
+    pool->logs = logs;
+    pool->options = *options;
+    pool->next_number = 1;
+    turn_init(&pool->turn, loop);
+    turn_job_init(&pool->refusing, on_refusing);
+    deadlines_init(&pool->deadlines, loop, on_invocation_expired, on_place_expired);
+    arena_init(&pool->arena, ARENA_BYTES_MAX);
+    list_init(&pool->idle);
+    list_init(&pool->hungry);
+    list_init(&pool->wanting);
+    list_init(&pool->refused);
+    *ret_pool = pool;
+    return 0;
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    struct pool *pool = handle->data;
+    pool_close_cb cb = pool->close_cb;
+    void *arg = pool->close_arg;
+
+    if (--pool->open_handles > 0) {
+        return;
+    }
+    arena_fini(&pool->arena);
+    table_fini(&pool->places);
+    table_fini(&pool->fleets);
+    mem_free(pool);
+    cb(arg);
+}
+
+/* The last one out: no environment and no invocation is left. */
+static void finish(struct pool *pool)
+{
+    if (!pool->is_closing || pool->is_finishing || pool->places_in_memory > 0 ||
+        !list_is_empty(&pool->refused)) {
+        return;
+    }
+    assert(pool->fleets.count == 0);
+    pool->is_finishing = true;
+    pool->open_handles = 3;
+    turn_close(&pool->turn, pool, on_handle_closed);
+    deadlines_close(&pool->deadlines, pool, on_handle_closed);
+}
+
+void pool_on_place_freed(struct pool *pool)
+{
+    pool->places_in_memory--;
+    finish(pool);
+}
+
+static void close_lanes(struct list *wanting)
+{
+    while (!list_is_empty(wanting)) {
+        lane_close(container_of(wanting->next, struct lane, want));
+    }
+}
+
+/* A lane without an environment that has somebody waiting stands in one of the lists. */
+void pool_close(struct pool *pool, void *arg, pool_close_cb cb)
+{
+    struct table_node *node = NULL;
+    size_t bucket = 0;
+
+    assert(!pool->is_closing);
+    pool->is_closing = true;
+    pool->close_arg = arg;
+    pool->close_cb = cb;
+    close_lanes(&pool->hungry);
+    close_lanes(&pool->wanting);
+    while ((node = table_walk(&pool->places, &bucket, node)) != NULL) {
+        struct place *place = container_of(node, struct place, by_number);
+
+        close_lanes(&place->lane->fleet->blocked);
+        lane_close(place->lane);
+        place_kill(place, "Pawl.Restarted", "the daemon is being stopped");
+    }
+    finish(pool);
+}
+
+/* --- invocations ------------------------------------------------------------------------ */
+
+static struct place *find_place(const struct pool *pool, uint64_t number)
+{
+    struct table_node *node = table_first(&pool->places, number);
+
+    return (node != NULL) ? container_of(node, struct place, by_number) : NULL;
+}
+
+static struct place *choose(const struct pool *pool, const struct lane *lane,
+                            const struct invocation *invocation)
+{
+    struct place *place =
+        (invocation->affinity != 0) ? find_place(pool, invocation->affinity) : NULL;
+
+    if (lane->waiting_count > 0) {
+        return NULL;
+    }
+    if (place != NULL && place->lane == lane && place_has_room(place)) {
+        return place;
+    }
+    return list_is_empty(&lane->room) ? NULL : container_of(lane->room.next, struct place, room);
+}
+
+static void reset(struct invocation *invocation)
+{
+    list_init(&invocation->link);
+    invocation->number = 0;
+    invocation->place = NULL;
+    invocation->deadline_ms = 0;
+    invocation->timeout = (struct heap_node){0};
+    invocation->start_us = 0;
+    invocation->log_tail = (struct buf){0};
+    invocation->is_sent = false;
+    invocation->is_canceled = false;
+}
+
+void pool_invoke(struct pool *pool, struct invocation *invocation)
+{
+    struct lane *lane;
+    struct place *place;
+
+    reset(invocation);
+    if (pool->is_closing) {
+        pool_refuse(pool, invocation, REFUSED_RESTART);
+        return;
+    }
+    lane = lane_get(pool, invocation->revision, invocation->tenant_id);
+    place = (lane != NULL) ? choose(pool, lane, invocation) : NULL;
+    if (place != NULL) {
+        place_put(place, invocation);
+    } else if (lane == NULL || pool->stats.waiting >= pool->options.waiting_max) {
+        pool_refuse(pool, invocation, REFUSED_FULL);
+        if (lane != NULL) {
+            lane_settle(lane);
+        }
+    } else {
+        lane_wait(lane, invocation);
+    }
+}
+
+void invocation_send(struct pool *pool, struct invocation *invocation, enum wire_type type,
+                     struct bytes body)
+{
+    struct place *place = invocation->place;
+
+    (void)pool;
+    if (place != NULL) { /* else its end is on the way */
+        place_send(place, invocation, type, body);
+    }
+}
+
+void invocation_cancel(struct pool *pool, struct invocation *invocation, const char *reason)
+{
+    struct lane *lane;
+
+    if (invocation->place != NULL) {
+        place_cancel(invocation->place, invocation, reason);
+    } else if (invocation->number == 0) {
+        lane = lane_find(pool, invocation->revision, invocation->tenant_id);
+        assert(lane != NULL);
+        lane_leave(lane, invocation);
+        pool_refuse(pool, invocation, REFUSED_CANCELED);
+    }
+}
+
+/* --- looking in --------------------------------------------------------------------------- */
+
+void pool_get_stats(const struct pool *pool, struct pool_stats *ret_stats)
+{
+    *ret_stats = pool->stats;
+}
+
+void pool_walk(const struct pool *pool, void *arg,
+               void (*visit)(void *arg, const struct pool_environment *environment))
+{
+    struct table_node *node = NULL;
+    size_t bucket = 0;
+
+    while ((node = table_walk(&pool->places, &bucket, node)) != NULL) {
+        const struct place *place = container_of(node, struct place, by_number);
+        const struct pool_environment environment = {
+            .function = place->revision->function->name,
+            .revision = place->revision->number,
+            .pid = (place->environment != NULL) ? environment_pid(place->environment) : 0,
+            .running = place->running_count,
+            .started_ms = place->started_ms,
+        };
+
+        visit(arg, &environment);
+    }
+}
+
+/* Those that are busy now are looked at when they become idle. */
+void pool_function_changed(struct pool *pool, struct function *function)
+{
+    struct list *item = pool->idle.next;
+
+    while (item != &pool->idle) {
+        struct place *place = container_of(item, struct place, idle);
+
+        item = item->next;
+        if (place->revision->function == function && lane_is_outdated(place->lane)) {
+            place_kill(place, NULL, "%s", "");
+        }
+    }
+}

@@ -1,0 +1,91 @@
+#include "engine/driver/variables.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#define OURS_MAX 20U
+
+struct variables {
+    struct arena *arena;
+    const struct function_config *config;
+    const char **texts;
+    size_t count;
+    bool failed;
+};
+
+static void add(struct variables *variables, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+static void add(struct variables *variables, const char *format, ...)
+{
+    char *text;
+    va_list args;
+    int len;
+
+    va_start(args, format);
+    len = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    text = arena_alloc(variables->arena, (size_t)len + 1);
+    if (text == NULL) {
+        variables->failed = true;
+        return;
+    }
+    va_start(args, format);
+    (void)vsnprintf(text, (size_t)len + 1, format, args);
+    va_end(args);
+    variables->texts[variables->count++] = text;
+}
+
+/* A default that the function may have changed. */
+static void add_default(struct variables *variables, const char *name, const char *value)
+{
+    size_t len = strlen(name);
+
+    for (size_t i = 0; i < variables->config->env_count; i++) {
+        const char *own = variables->config->env[i];
+
+        if (strncmp(own, name, len) == 0 && own[len] == '=') {
+            return;
+        }
+    }
+    add(variables, "%s=%s", name, value);
+}
+
+static void add_lambda(struct variables *variables, const struct function_revision *revision,
+                       const char *region)
+{
+    const struct function_config *config = &revision->config;
+    const char *name = revision->function->name;
+
+    add(variables, "_HANDLER=%s", (config->handler != NULL) ? config->handler : "");
+    add(variables, "AWS_REGION=%s", region);
+    add(variables, "AWS_DEFAULT_REGION=%s", region);
+    add(variables, "AWS_LAMBDA_FUNCTION_NAME=%s", name);
+    add(variables, "AWS_LAMBDA_FUNCTION_VERSION=$LATEST");
+    add(variables, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=%u", config->memory_mb);
+    add(variables, "AWS_LAMBDA_INITIALIZATION_TYPE=on-demand");
+    add(variables, "AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/%s", name);
+    add(variables, "LAMBDA_TASK_ROOT=/var/task");
+    if (config->concurrency > 1) {
+        add(variables, "AWS_LAMBDA_MAX_CONCURRENCY=%u", config->concurrency);
+    }
+    add_default(variables, "TZ", ":UTC");
+    add_default(variables, "LANG", "en_US.UTF-8");
+    add_default(variables, "PATH", "/usr/local/bin:/usr/bin/:/bin:/opt/bin");
+}
+
+const char *const *variables_make(struct arena *arena, const struct function_revision *revision,
+                                  const char *region)
+{
+    const struct function_config *config = &revision->config;
+    struct variables variables = {.arena = arena, .config = config};
+
+    variables.texts = arena_alloc(arena, (OURS_MAX + config->env_count + 1) * sizeof(char *));
+    if (variables.texts == NULL) {
+        return NULL;
+    }
+    add_lambda(&variables, revision, region);
+    for (size_t i = 0; i < config->env_count; i++) {
+        variables.texts[variables.count++] = config->env[i];
+    }
+    return variables.failed ? NULL : variables.texts;
+}
