@@ -10,7 +10,6 @@
 #include "invoke/call.h"
 
 #define FUNCTION_ENV_BYTES_MAX 4096U /* names and values together */
-#define FUNCTION_ARCHIVE_BYTES_MAX (50U << 20)
 
 /* `config` is what the members change: defaults for a new function, the present
  * settings for an update. New memory is the arena's and `body`'s. */

@@ -3,9 +3,8 @@
 #ifndef INVOKE_FUNCTION_NAME_H
 #define INVOKE_FUNCTION_NAME_H
 
-#include "engine/base/bytes.h"
+#include "engine/driver/function.h"
 
-#define FUNCTION_NAME_MAX 64U
 #define FUNCTION_QUALIFIER_MAX 128U
 
 struct function_name {

@@ -86,8 +86,14 @@ static void fail_change(struct change *change, int code)
                   "resource: %.*s",
                   len, name);
         break;
+    case FUNCTION_FULL:
+        call_fail(call, 429, "TooManyRequestsException",
+                  "There are too many functions, or the journal takes no new work: see 'pawl "
+                  "status'.");
+        break;
     default:
-        call_fail(call, 500, "ServiceException", "The change could not be made.");
+        call_fail(call, 500, "ServiceException",
+                  "The change could not be made: the daemon's log says why.");
     }
 }
 
