@@ -162,8 +162,9 @@ static int read_grants(struct request *request, struct cursor *cursor, uint32_t 
     for (uint32_t i = 0; i < count; i++) {
         const char *path = next_string(cursor);
 
-        if (path == NULL || path[0] != '/' || strlen(path) >= REQUEST_PROGRAM_MAX) {
-            return failure_text(failure, "a grant is not an absolute path");
+        if (path == NULL || path[0] != '/' || strlen(path) >= REQUEST_PROGRAM_MAX ||
+            (path[1] != '\0' && !has_plain_parts(path + 1))) {
+            return failure_text(failure, "a grant is not an absolute path without dots");
         }
         request->grants[i] = path;
     }

@@ -1,11 +1,13 @@
 #include "tests/runtime/fixture.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,6 +17,39 @@
 #include "runtime/remove.h"
 
 #define DEADLINE_MS 60000
+#define SKIPPED 77
+#define NOBODY 65534
+
+/* The same tests as an ordinary user: nobody, if we are root. */
+static void become_user(void)
+{
+    if (geteuid() == 0 && (setgroups(0, NULL) != 0 || setresgid(NOBODY, NOBODY, NOBODY) != 0 ||
+                           setresuid(NOBODY, NOBODY, NOBODY) != 0)) {
+        exit(SKIPPED);
+    }
+    (void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0); /* an ordinary process of that user */
+}
+
+static void note_namespaces(void *arg, bool is_ok, const char *thing, const char *consequence)
+{
+    bool *is_missing = arg;
+
+    (void)consequence;
+    if (!is_ok && (strncmp(thing, "user namespaces", 15) == 0 || strncmp(thing, "pid,", 4) == 0)) {
+        *is_missing = true;
+        printf("skipped: %s\n", thing);
+    }
+}
+
+static void skip_without_sandbox(void)
+{
+    bool is_missing = false;
+
+    launcher_doctor(&is_missing, note_namespaces);
+    if (is_missing) {
+        exit(SKIPPED);
+    }
+}
 
 void fixture_enter(int argc, char **argv)
 {
@@ -23,6 +58,10 @@ void fixture_enter(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], "launcher") == 0) {
         exit((fd != NULL) ? launcher_main(atoi(fd)) : 64);
     }
+    if (argc > 1 && strcmp(argv[1], "--user") == 0) {
+        become_user();
+    }
+    skip_without_sandbox();
 }
 
 uint64_t now_ms(void)

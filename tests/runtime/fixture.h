@@ -13,7 +13,9 @@
 #include "engine/base/bytes.h"
 #include "runtime/launcher.h"
 
-/* main() of every test calls this first: it does not return in a launcher. */
+/* main() of every test calls this first: it does not return in a launcher. With the
+ * argument --user it goes on as an ordinary user; where sandboxes cannot be made at all
+ * it ends with 77. */
 void fixture_enter(int argc, char **argv);
 
 struct fixture {

@@ -537,9 +537,13 @@ static void loopback(void)
     tell("host port", connect(client, (struct sockaddr *)&outside, sizeof outside));
 }
 
-/* A grandchild that has left the session and ignores what it can. */
+/* A grandchild that has left the session and ignores what it can; it is known to run. */
 static void linger(void)
 {
+    int told[2];
+    char word;
+
+    (void)pipe(told);
     if (fork() == 0) {
         (void)setsid();
         if (fork() == 0) {
@@ -547,6 +551,7 @@ static void linger(void)
             (void)signal(SIGHUP, SIG_IGN);
             printf("lingering\n");
             (void)fflush(stdout);
+            (void)write(told[1], "!", 1);
             while (true) {
                 (void)pause();
             }
@@ -554,6 +559,7 @@ static void linger(void)
         _exit(0);
     }
     (void)wait(NULL);
+    (void)read(told[0], &word, 1);
 }
 
 /* Echoes what comes on the native socket. */
