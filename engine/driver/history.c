@@ -358,7 +358,7 @@ static void render_history(struct driver *driver, struct execution_request *requ
 
 void driver_get_history(struct driver *driver, struct execution_request *request)
 {
-    request_read(driver, request, render_history);
+    request_view(driver, request, render_history);
 }
 
 /* --- GetDurableExecution ------------------------------------------------------------------ */
@@ -443,5 +443,5 @@ static void render_execution(struct driver *driver, struct execution_request *re
 
 void driver_get_execution(struct driver *driver, struct execution_request *request)
 {
-    request_read(driver, request, render_execution);
+    request_view(driver, request, render_execution);
 }

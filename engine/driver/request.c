@@ -357,7 +357,7 @@ static void on_readable(struct task *task)
                          on_views_ready);
 }
 
-void request_read(struct driver *driver, struct execution_request *request,
+void request_view(struct driver *driver, struct execution_request *request,
                   request_render render)
 {
     struct task *task = open_task(driver, request, COMMAND_READ, on_readable);
