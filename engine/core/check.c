@@ -116,7 +116,7 @@ static const char *check_payload(const struct op_update *update)
     if (update->has_payload && update->payload.len > max) {
         return "Payload size exceeds the limit of the operation type.";
     }
-    if (update->has_error && update->error.len >= OP_ERROR_BYTES_MAX) {
+    if (update->has_error && update->error.len > OP_ERROR_BYTES_MAX) {
         return "Error object size must be less than 32768 bytes.";
     }
     if (update->action == OP_SUCCEED && update->has_error) {
@@ -271,13 +271,23 @@ static const char *check_batch_rules(const struct op_update *updates, uint32_t c
                : NULL;
 }
 
+/* A result that has come but is not an event yet has ended the operation: this very
+ * checkpoint makes it one. */
+static enum op_status stored_status(const struct op *stored)
+{
+    if (stored == NULL) {
+        return OP_STATUS_NONE;
+    }
+    return stored->has_pending_result ? stored->pending_status : stored->status;
+}
+
 static const char *check_update(const struct exec *exec, const struct op_update *updates,
                                 uint32_t count, uint32_t at)
 {
     const struct op_update *update = &updates[at];
     const struct op *stored = exec_find_op(exec, update->id);
     struct seen seen = look_back(updates, at);
-    enum op_status status = (stored != NULL) ? stored->status : OP_STATUS_NONE;
+    enum op_status status = stored_status(stored);
     const char *text = check_batch_rules(updates, count, at, &seen);
 
     if (text != NULL) {

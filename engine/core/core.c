@@ -82,8 +82,7 @@ uint32_t core_count(const struct core *core)
     return (uint32_t)core->by_id.count;
 }
 
-struct table_node *core_walk(const struct core *core, size_t *bucket,
-                             const struct table_node *last)
+struct table_node *core_walk(const struct core *core, size_t *bucket, const struct table_node *last)
 {
     return table_walk(&core->by_id, bucket, last);
 }
@@ -143,13 +142,16 @@ static int add_exec(struct core *core, const struct id *id, struct exec **ret_ex
 
 static int add_name(struct core *core, struct exec *exec)
 {
-    return table_insert(&core->by_name, &exec->by_name, name_hash(&exec->function_id, exec->name));
+    int r = table_insert(&core->by_name, &exec->by_name, name_hash(&exec->function_id, exec->name));
+
+    exec->is_named = r == 0;
+    return r;
 }
 
 static void forget(struct core *core, struct exec *exec)
 {
     table_remove(&core->by_id, &exec->by_id);
-    if (exec->name.data != NULL) {
+    if (exec->is_named) {
         table_remove(&core->by_name, &exec->by_name);
     }
     list_remove(&exec->ready_link);
@@ -224,13 +226,16 @@ static int start_new(struct turn *turn)
     const struct command *command = turn->command;
     int r;
 
-    if (core_count(turn->core) >= turn->core->limits.executions_max) {
-        return refuse(turn, REFUSAL_FULL, "too many executions are running");
+    if (turn->exec == NULL) {
+        if (core_count(turn->core) >= turn->core->limits.executions_max) {
+            return refuse(turn, REFUSAL_FULL, "too many executions are running");
+        }
+        r = add_exec(turn->core, &command->exec_id, &turn->exec);
+        if (r != 0) {
+            return r;
+        }
     }
-    r = add_exec(turn->core, &command->exec_id, &turn->exec);
-    if (r != 0) {
-        return r;
-    }
+    turn->exec->is_missing = false;
     turn->exec->state = EXEC_HOT;
     turn->exec->tenant = command->tenant;
     turn->exec->function_id = command->function_id;
@@ -251,7 +256,7 @@ static int on_start(struct turn *turn)
 {
     const struct exec *exec = turn->exec;
 
-    if (exec == NULL) {
+    if (exec == NULL || exec->is_missing) {
         return start_new(turn);
     }
     if (memcmp(exec->digest, turn->command->started.digest, sizeof exec->digest) != 0) {
@@ -289,14 +294,14 @@ static int on_checkpoint(struct turn *turn)
     struct exec *exec = turn->exec;
     const char *text;
 
-    if (!is_current(turn) || exec->has_result || command->seq == 0) {
+    if (!is_current(turn) || command->seq == 0) {
         return refuse(turn, REFUSAL_STALE, "Invalid Checkpoint Token");
     }
     if (command->seq == exec->seq) {
         turn->actions->is_repeat = true;
         return 0;
     }
-    if (command->seq != exec->seq + 1) {
+    if (command->seq != exec->seq + 1 || exec->has_result) {
         return refuse(turn, REFUSAL_STALE, "Invalid Checkpoint Token");
     }
     text = checkpoint_check(exec, command->updates, command->update_count);
@@ -372,13 +377,23 @@ static void finish_failed_event(struct turn *turn)
     count_failure(turn, due_ms);
 }
 
+static bool is_too_old(const struct turn *turn)
+{
+    const struct exec *exec = turn->exec;
+
+    return exec->kind == EXEC_EVENT &&
+           turn->command->now_ms > exec->start_ms + (int64_t)exec->event_age_s * 1000;
+}
+
 static void finish_failed(struct turn *turn)
 {
     const struct core_limits *limits = &turn->core->limits;
     const struct exec *exec = turn->exec;
     uint32_t failures = exec->failures + 1;
 
-    if (turn->command->is_uncounted) {
+    if (turn->command->is_uncounted && is_too_old(turn)) {
+        fail_with_command(turn);
+    } else if (turn->command->is_uncounted) {
         turn_dispatch(turn);
     } else if (exec->kind == EXEC_EVENT) {
         finish_failed_event(turn);
@@ -402,7 +417,7 @@ static bool finish_with_note(struct turn *turn)
     if (!exec->has_result) {
         return false;
     }
-    copy = arena_copy(turn->arena, buf_bytes(&exec->result_copy));
+    copy = turn_copy(turn, buf_bytes(&exec->result_copy));
     turn_end(turn, is_success ? EXECUTION_SUCCEEDED : EXECUTION_FAILED,
              is_success && exec->result_has_payload, copy, !is_success, copy);
     return true;
@@ -631,6 +646,17 @@ static void send_chains(struct turn *turn)
     }
 }
 
+static void retry(struct turn *turn)
+{
+    if (is_too_old(turn)) {
+        turn_end(turn, EXECUTION_FAILED, false, (struct bytes){0}, true,
+                 turn_error(turn, "Pawl.EventAgeExceeded",
+                            "The event grew too old before it could be tried again."));
+        return;
+    }
+    turn_dispatch(turn);
+}
+
 static int on_tick(struct turn *turn)
 {
     struct exec *exec = turn->exec;
@@ -656,7 +682,7 @@ static int on_tick(struct turn *turn)
     } else if (fire_timers(turn)) {
         turn_wake(turn);
     } else if (exec->retry_ms != 0 && exec->retry_ms <= turn->command->now_ms) {
-        turn_dispatch(turn);
+        retry(turn);
     }
     return 0;
 }
@@ -708,6 +734,14 @@ static int find_absent(struct turn *turn, struct command *command)
     return (r != 0) ? r : wait_for(turn, command, CORE_LOAD);
 }
 
+/* An id may be asked for between its choice and its start (that of a child stands in
+ * its parent's history): what was then found missing can be started all the same.
+ * What is in the journal and damaged cannot. */
+static bool starts_anew(const struct exec *missing, const struct command *command)
+{
+    return command->kind == COMMAND_START && !command->is_known && missing->records == 0;
+}
+
 int core_apply(struct core *core, struct command *command, struct actions *ret_actions)
 {
     struct turn turn = {
@@ -726,7 +760,7 @@ int core_apply(struct core *core, struct command *command, struct actions *ret_a
     } else if (turn.exec->state == EXEC_LOADING || turn.exec->is_committing) {
         return wait_for(&turn, command, CORE_WAITS);
     }
-    if (turn.exec != NULL && turn.exec->is_missing) {
+    if (turn.exec != NULL && turn.exec->is_missing && !starts_anew(turn.exec, command)) {
         return refuse(&turn, REFUSAL_NOT_FOUND, "there is no such execution");
     }
     r = decide(&turn);

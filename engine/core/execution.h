@@ -77,6 +77,7 @@ struct exec {
     bool is_committing;
     bool is_live; /* its attempt runs in this life of the daemon */
     bool is_held;
+    bool is_named;   /* in the core's table of names */
     bool is_missing; /* loading found nothing, or damage: commands are refused */
     bool is_parent_notified;
     struct bytes name;

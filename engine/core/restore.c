@@ -33,9 +33,11 @@ static enum op_type record_starts(const struct exec *exec, const struct record *
     }
 }
 
+/* Every operation has a place among the deadlines from its start: a timer that is set
+ * later cannot fail. */
 static int add_op(struct exec *exec, struct op *op, enum op_type type, const struct record *record)
 {
-    int r = heap_reserve(&exec->deadlines, exec->pending_count + 1U);
+    int r = heap_reserve(&exec->deadlines, exec->op_count + 1U - exec->deadlines.count);
 
     if (r == 0) {
         r = table_insert(&exec->op_table, &op->by_id, table_hash(op->id));
@@ -440,11 +442,21 @@ static int check_order(const struct exec *exec, const struct record *record)
 {
     bool is_first = record->kind == EXECUTION_STARTED;
 
+    if (exec_is_closed(exec) && record->kind != NOTE_PARENT_NOTIFIED) {
+        return ERR_CORRUPT;
+    }
     if (record_is_event(record->kind) ? record->event_id != exec->events + 1
                                       : record->event_id != 0) {
         return ERR_CORRUPT;
     }
     return (is_first == (exec->records == 0)) ? 0 : ERR_CORRUPT;
+}
+
+static bool is_parent_there(const struct exec *exec, const struct record *record)
+{
+    const struct op *parent = exec_find_op(exec, record->parent_id);
+
+    return record->parent_id.len == 0 || (parent != NULL && parent->type == OP_CONTEXT);
 }
 
 static int evolve_about_op(struct exec *exec, const struct record *record)
@@ -454,7 +466,7 @@ static int evolve_about_op(struct exec *exec, const struct record *record)
     int r;
 
     if (starts != OP_NONE) {
-        if (op != NULL) {
+        if (op != NULL || !is_parent_there(exec, record)) {
             return ERR_CORRUPT;
         }
         op = op_create(record);
@@ -468,7 +480,9 @@ static int evolve_about_op(struct exec *exec, const struct record *record)
     } else if (op == NULL) {
         return ERR_CORRUPT;
     }
-    exec_note_change(exec, op);
+    if (record->kind != NOTE_HEARTBEAT) { /* which a handler cannot see */
+        exec_note_change(exec, op);
+    }
     return evolve_op(exec, record, op);
 }
 

@@ -114,15 +114,21 @@ void turn_end(struct turn *turn, enum record_kind kind, bool has_payload, struct
     turn_action(turn, (struct action){.kind = ACTION_CLOSED, .attempt = exec->attempt});
 }
 
+struct bytes turn_copy(struct turn *turn, struct bytes bytes)
+{
+    struct bytes copy = arena_copy(turn->arena, bytes);
+
+    if (copy.data == NULL && turn->error == 0) {
+        turn->error = ERR(ERR_NOMEM, "payload of a command");
+    }
+    return copy;
+}
+
 struct bytes turn_error(struct turn *turn, const char *type, const char *message)
 {
     uint8_t encoded[ERROR_TEXT_MAX];
-    struct bytes copy = arena_copy(turn->arena, error_encode(encoded, type, message));
 
-    if (copy.data == NULL && turn->error == 0) {
-        turn->error = ERR(ERR_NOMEM, "error object");
-    }
-    return copy;
+    return turn_copy(turn, error_encode(encoded, type, message));
 }
 
 struct record record_of_op(const struct op *op, enum record_kind kind)
@@ -153,8 +159,11 @@ static enum record_kind chained_event(enum op_status status)
 static void flush_one(struct turn *turn, struct op *op)
 {
     struct record record = record_of_op(op, chained_event(op->pending_status));
-    struct bytes copy = arena_copy(turn->arena, buf_bytes(&op->pending_copy));
+    struct bytes copy = turn_copy(turn, buf_bytes(&op->pending_copy));
 
+    if (copy.data == NULL) {
+        return; /* the turn has failed */
+    }
     record.has_payload = op->pending_has_payload;
     record.payload = bytes_of(copy.data, op->pending_payload_len);
     record.has_error = op->pending_has_error;

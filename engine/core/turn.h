@@ -37,6 +37,9 @@ void turn_end(struct turn *turn, enum record_kind kind, bool has_payload, struct
 /* A copy in the turn's arena of {type, message} as an error object. */
 struct bytes turn_error(struct turn *turn, const char *type, const char *message);
 
+/* A copy in the turn's arena; without memory the turn has failed. */
+struct bytes turn_copy(struct turn *turn, struct bytes bytes);
+
 /* Results of chained invokes that came while the attempt ran become events now. */
 void turn_flush_chained(struct turn *turn);
 
