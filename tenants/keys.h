@@ -70,6 +70,9 @@ void seal_hash(const struct tenant_keys *keys, struct bytes text, struct id *ret
 /* Plain BLAKE2b-256, for comparing inputs. */
 void seal_digest(struct bytes text, uint8_t out[32]);
 
+/* Plain SHA-256: the name of an archive of code, and Lambda's CodeSha256. */
+void seal_sha256(struct bytes data, uint8_t out[32]);
+
 /* A token is fields plus a 16-byte MAC under KEY_TOKEN, as base64 (RFC 4648, with
  * padding). token_open: the fields, or false when it is not ours or was changed. One
  * kind of token must not pass for another: let the first field name the kind. */

@@ -56,3 +56,8 @@ void seal_digest(struct bytes text, uint8_t out[32])
 {
     (void)crypto_generichash(out, 32, text.data, text.len, NULL, 0);
 }
+
+void seal_sha256(struct bytes data, uint8_t out[32])
+{
+    (void)crypto_hash_sha256(out, data.data, data.len);
+}

@@ -3,8 +3,17 @@
  * A function has a name and a chain of revisions. A revision is immutable: code by
  * hash, configuration, environment variables; an execution stays on the revision
  * it started with, also when the function is updated or deleted. Both are sealed
- * objects of the journal (keys in function.c); code is stored once per hash, in
- * sealed chunks of at most 16 KiB, and unpacked on demand by the launcher. */
+ * objects of the journal (keys in object.h); code is stored once per hash, in
+ * sealed chunks of at most 16 KiB, and unpacked on demand by the launcher.
+ *
+ * What stays, and for how long: every revision, with its code, until functions_sweep()
+ * is told that nobody needs it, also the revisions of deleted functions, which are only
+ * invisible. The sweep never takes the newest revision of a function that is not
+ * deleted, one that is referenced, or code that a revision left behind uses.
+ *
+ * After a crash there is all of a change or nothing of it: a change counts from one
+ * object on, which is appended last. What was appended before it is removed at the next
+ * start. */
 #ifndef ENGINE_DRIVER_FUNCTION_H
 #define ENGINE_DRIVER_FUNCTION_H
 
@@ -37,8 +46,8 @@ struct function_config {
     struct bytes raw;        /* the JSON members as given, for answers; may be empty */
 };
 
-/* Alive while referenced: by its function (the newest one), by executions and by
- * environments that run it. */
+/* In its place until functions_sweep() takes it, which it does not while it is referenced:
+ * by its function (the newest one), by executions and by environments that run it. */
 struct function_revision {
     struct function *function;
     uint32_t number;         /* 1.. within the function's id */
@@ -49,7 +58,7 @@ struct function_revision {
     uint64_t code_bytes;
     struct id revision_id;   /* Lambda's RevisionId */
     int64_t modified_ms;
-    bool is_unpacked;
+    bool is_unpacked;        /* since this start; but see function_unpack() */
 };
 
 struct function {
@@ -65,14 +74,27 @@ struct function {
     void *user;              /* the pool's */
 };
 
-/* Loads every function from the journal's views. */
+#define FUNCTIONS_MAX 10000U                  /* of a tenant */
+#define FUNCTION_NAME_MAX 64U                 /* letters, digits, '-' and '_' */
+#define FUNCTION_ARCHIVE_BYTES_MAX (50U << 20)
+#define FUNCTION_CONFIG_BYTES_MAX (256U << 10) /* all that a revision records */
+#define FUNCTION_ENV_MAX 1024U
+
+/* Loads every function of the tenant from the journal's views, which hold the whole log
+ * when it has just been opened, and removes what interrupted changes left. `journal`,
+ * `keys`, `launcher` must outlive the registry. */
 int functions_open(struct functions **ret_functions, struct journal *journal,
                    const struct tenant_keys *keys, uint64_t tenant, const char *region,
                    struct launcher *launcher);
+/* Whoever still waits is called back at once, from inside, with an error: their changes
+ * may yet become durable, or not. No function or revision may be used after it. Memory
+ * goes when launcher and journal have called back what they have in hand; `keys` are not
+ * used any more. Accepts NULL. */
 void functions_close(struct functions *functions);
 
-/* NULL when there is none (or it is deleted). */
+/* NULL when there is none, or it is deleted. */
 struct function *function_find(const struct functions *functions, struct bytes name);
+/* Also deleted ones, whose executions go on. */
 struct function *function_find_id(const struct functions *functions, const struct id *id);
 /* NULL when that revision is gone. */
 struct function_revision *function_revision_find(const struct function *function, uint32_t number);
@@ -86,12 +108,16 @@ struct function *function_next(const struct functions *functions, struct bytes a
  * A refusal (positive) is immediate, with no callback. The archive (zip bytes) is
  * checked for size here and by the launcher when it is first unpacked: a create is
  * answered only after its code was unpacked once, so a bad archive is the caller's
- * error: `error` is then a sentence, and nothing was created. */
+ * error: `error` is then a sentence, valid during the callback, and nothing was created
+ * (`function` is NULL after a failed create). What is given is copied. A change is seen by
+ * function_find() and as `latest` from its callback on, not before. A name of other
+ * characters or length is ERR_INVALID, with no callback, as is every negative return. */
 enum {
     FUNCTION_EXISTS = 1,
-    FUNCTION_NOT_FOUND,
-    FUNCTION_TOO_LARGE,
-    FUNCTION_BUSY,     /* another change of this function is under way */
+    FUNCTION_NOT_FOUND, /* it is deleted */
+    FUNCTION_TOO_LARGE, /* the archive, or the configuration */
+    FUNCTION_BUSY,      /* another change of this function, or name, is under way */
+    FUNCTION_FULL,      /* FUNCTIONS_MAX, or the journal takes no new work */
 };
 
 typedef void (*function_changed_cb)(void *arg, struct function *function, const char *error);
@@ -106,9 +132,19 @@ int function_update(struct functions *functions, struct function *function,
 int function_delete(struct functions *functions, struct function *function, void *arg,
                     function_changed_cb cb);
 
-/* The code of `revision` is in the cache: unpacks it if it is not. `error` NULL or a sentence. */
+/* The code of `revision` is in the cache: unpacks it if it is not. `error` NULL or a sentence.
+ * To be called before each start of an environment, also when `is_unpacked`: the launcher
+ * removes code that nobody runs when its cache is full. Code that is there costs one
+ * message to the launcher. Several that wait for one code share the work. */
 typedef void (*function_ready_cb)(void *arg, const char *error);
 int function_unpack(struct functions *functions, struct function_revision *revision, void *arg,
                     function_ready_cb cb);
+
+/* Removes the revisions that nobody needs, deleted functions that have none left, and
+ * code that no revision uses, from memory and, soon, from the journal. `is_needed` speaks
+ * for those who come back later: executions in the journal that may run again. Pointers to
+ * what was removed are invalid. Returns how many revisions went, or a negative error. */
+int functions_sweep(struct functions *functions, void *arg,
+                    bool (*is_needed)(void *arg, const struct function_revision *revision));
 
 #endif /* ENGINE_DRIVER_FUNCTION_H */

@@ -231,6 +231,24 @@ static void test_the_digest_is_blake2b_256(void **state)
     assert_string_equal(text, expected);
 }
 
+/* "abc" and nothing, from FIPS 180-2, appendix B.1, and NIST's example values. */
+static void test_sha_256_is_that_of_the_standard(void **state)
+{
+    static const char *const expected[] = {
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+    };
+    uint8_t hash[32];
+    char text[65];
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        seal_sha256((i == 0) ? bytes_of_text("abc") : bytes_of(NULL, 0), hash);
+        (void)sodium_bin2hex(text, sizeof text, hash, sizeof hash);
+        assert_string_equal(text, expected[i]);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -247,6 +265,7 @@ int main(void)
         TEST(test_the_chain_is_the_formula_of_the_header),
         TEST(test_the_same_name_in_two_tenants_hashes_differently),
         TEST(test_the_digest_is_blake2b_256),
+        TEST(test_sha_256_is_that_of_the_standard),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,39 @@
+/* Functions and revisions as bytes: what is sealed into their objects.
+ *
+ * A format byte, then fields in a fixed order; numbers are little-endian, a text is its
+ * length (u32), its bytes and a zero byte. Decoding checks everything and believes
+ * nothing, also of what was sealed by ourselves. */
+#ifndef ENGINE_DRIVER_FUNCTION_RECORD_H
+#define ENGINE_DRIVER_FUNCTION_RECORD_H
+
+#include "engine/driver/function.h"
+
+struct function_record {
+    const char *name;
+    int64_t created_ms;
+    bool is_deleted;
+};
+
+/* Appends; buf->failed tells of lack of memory. */
+void function_record_put(struct buf *buf, const struct function_record *record);
+
+/* `name` points into `bytes`. */
+int function_record_get(struct bytes bytes, struct function_record *ret_record);
+
+/* Number, configuration, code, ids and times. */
+void revision_record_put(struct buf *buf, const struct function_revision *revision);
+
+/* Texts point into `bytes`; only config.env is allocated, and is the caller's. Members
+ * that are not recorded stay as they are. */
+int revision_record_get(struct bytes bytes, struct function_revision *ret_revision);
+
+/* The size object of an archive. */
+struct archive_record {
+    uint64_t bytes;
+    uint32_t chunks;
+};
+#define ARCHIVE_RECORD_BYTES 13U
+void archive_record_put(uint8_t out[ARCHIVE_RECORD_BYTES], const struct archive_record *record);
+int archive_record_get(struct bytes bytes, struct archive_record *ret_record);
+
+#endif /* ENGINE_DRIVER_FUNCTION_RECORD_H */

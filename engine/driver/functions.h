@@ -1,0 +1,145 @@
+/* The registry from inside: what function.c (find), function_load.c (open, sweep),
+ * function_store.c (changes) and code.c share.
+ *
+ * The registry is held by whatever will be called back by launcher or journal: after
+ * functions_close() the last of them frees it. */
+#ifndef ENGINE_DRIVER_FUNCTIONS_H
+#define ENGINE_DRIVER_FUNCTIONS_H
+
+#include "engine/base/prng.h"
+#include "engine/driver/function.h"
+#include "engine/driver/object.h"
+
+#define CODE_CHUNK_BYTES (16U << 10)
+#define CODE_NAME_LEN 64U
+
+struct change;
+
+/* An archive, by its hash. Its objects are in the journal when `is_stored`. */
+struct code {
+    struct table_node by_name;
+    struct functions *functions;
+    char name[CODE_NAME_LEN + 1];
+    uint64_t bytes;
+    uint32_t references; /* revisions, and changes under way */
+    bool is_stored;
+    bool is_unpacked;  /* was once: the launcher may have removed it since */
+    bool is_unpacking; /* launcher or views are asked */
+    bool is_waiting;   /* for the views: `wait` is in use */
+    bool is_asking;    /* inside of journal_wait_applied() */
+    int status;        /* of reading it when the views had come */
+    uint64_t lsn;      /* the views must be there for it to be read */
+    struct journal_wait wait;
+    struct list waiters;
+};
+
+struct held_revision {
+    struct function_revision revision;
+    struct code *code; /* referenced */
+    uint8_t *plain;    /* its record, where the texts are */
+    size_t plain_len;
+};
+
+struct held {
+    struct function function;
+    bool is_visible;       /* created, durably, and not deleted */
+    struct change *change; /* under way, or NULL */
+};
+
+struct functions {
+    struct journal *journal;
+    const struct tenant_keys *keys;
+    struct launcher *launcher;
+    uint64_t tenant;
+    char *region;
+    struct prng prng;
+    uint32_t counter;
+    struct table by_id;  /* held functions, also deleted ones */
+    struct held **names; /* sorted; visible, or taken by a create under way */
+    size_t name_count;
+    size_t name_cap;
+    struct table codes;
+    struct list changes;
+    uint32_t holds;
+    bool is_closed;
+};
+
+void functions_hold(struct functions *functions);
+void functions_unhold(struct functions *functions); /* may free it */
+struct id functions_make_id(struct functions *functions, int64_t now_ms);
+
+/* --- function.c -------------------------------------------------------------------- */
+
+struct held *held_of(const struct function *function);
+struct held_revision *held_revision_of(const struct function_revision *revision);
+
+/* Not in any index. */
+int held_create(struct held **ret_held, const struct functions *functions, const struct id *id,
+                const char *name, int64_t created_ms);
+/* With its revisions. Accepts NULL. */
+void held_destroy(struct held *held);
+int functions_index(struct functions *functions, struct held *held);
+void functions_unindex(struct functions *functions, struct held *held);
+struct held *functions_find_held(const struct functions *functions, const struct id *id);
+
+/* The name is taken: by a visible one or one that is being created. */
+struct held *functions_find_name(const struct functions *functions, struct bytes name);
+int functions_take_name(struct functions *functions, struct held *held);
+void functions_free_name(struct functions *functions, const struct held *held);
+
+/* From its record; takes a reference of the code, which must be there (ERR_CORRUPT). */
+int held_revision_create(struct held_revision **ret_held, struct functions *functions,
+                         struct bytes record);
+void held_revision_destroy(struct held_revision *held); /* not in a list; accepts NULL */
+
+/* Into the function's revisions, by number; the highest one is the latest. */
+void held_add_revision(struct held *held, struct held_revision *revision);
+
+/* --- code.c ------------------------------------------------------------------------ */
+
+bool code_is_name(struct bytes name);
+uint32_t code_chunks(uint64_t bytes);
+
+struct code *code_find(const struct functions *functions, const char *name);
+
+/* The one of this name, or a new one, referenced. */
+int code_obtain(struct functions *functions, const char *name, uint64_t bytes,
+                struct code **ret_code);
+/* One that nobody references and that is not in the journal goes. Accepts NULL. */
+void code_release(struct code *code);
+void code_destroy(struct code *code);
+
+/* `archive` in a sealed memfd, for the launcher. Negative: an error, else the descriptor. */
+int code_seal_memfd(struct bytes archive);
+
+void code_key(struct object_key *ret_key, const struct code *code, uint32_t chunk);
+void code_archive_key(struct object_key *ret_key, const struct code *code);
+
+/* Everybody who waits is called back with `error`. */
+void code_end_waiters(struct code *code, const char *error);
+/* Nothing is awaited from the views any more. */
+void code_cancel(struct code *code);
+
+/* Deletes its objects from the journal, and `code`, which nobody references. */
+int code_remove(struct code *code);
+
+/* --- removal.c ---------------------------------------------------------------------- */
+
+/* Deletions of objects, in the order of removal_add(). All are in the log before anything
+ * that is appended later, so a value put afterwards stays. Frees itself. */
+struct removal;
+int removal_create(struct removal **ret_removal, struct functions *functions, uint32_t count);
+void removal_add(struct removal *removal, const struct object_key *key);
+int removal_of_one(struct functions *functions, const struct object_key *key);
+
+/* --- function_store.c -------------------------------------------------------------- */
+
+/* Changes under way call back with `error`; what they wait for still comes. */
+void changes_cancel(struct functions *functions, const char *error);
+
+void function_key(struct object_key *ret_key, const struct functions *functions,
+                  const struct id *id);
+void revision_key(struct object_key *ret_key, const struct functions *functions,
+                  const struct id *id, uint32_t number);
+
+#endif /* ENGINE_DRIVER_FUNCTIONS_H */
