@@ -76,12 +76,12 @@ void route_backup(struct call *call, const struct principal *principal)
         call_fail(call, 409, "ResourceConflictException", "Another backup is being made.");
         return;
     }
+    call->service->is_backing_up = true;
     if (journal_backup(call->service->journal, directory, call, on_backup) != 0) {
+        call->service->is_backing_up = false;
         call_fail(call, 400, "InvalidParameterValueException",
                   "The backup cannot be made in %s: the daemon's log says why.", directory);
-        return;
     }
-    call->service->is_backing_up = true;
 }
 
 /* --- verify ---------------------------------------------------------------------------- */
