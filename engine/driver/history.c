@@ -259,7 +259,6 @@ static void reverse_events(struct buf *json, const size_t *places, size_t count)
     size_t end = json->len;
 
     for (size_t i = count; i > 0; i--) {
-        json_element(&turned);
         if (i < count) {
             buf_append(&turned, ",", 1);
         }
@@ -267,7 +266,6 @@ static void reverse_events(struct buf *json, const size_t *places, size_t count)
         end = places[i - 1] - 1; /* the comma */
     }
     if (count > 0 && !turned.failed) {
-        /* json_element() puts no comma at the start of a buffer */
         json->len = places[0];
         buf_append(json, turned.data, turned.len);
     }
