@@ -73,6 +73,21 @@ static int make_parents(struct unpacking *unpacking, char *name)
     return 0;
 }
 
+/* A full disk takes a part first and says so only when asked again. */
+static bool write_all(int fd, const char *data, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = write(fd, data, len);
+
+        if (n <= 0) {
+            return false;
+        }
+        data += n;
+        len -= (size_t)n;
+    }
+    return true;
+}
+
 /* Counts what really comes out: the size in the header is a claim. */
 static int copy_out(struct unpacking *unpacking, zip_file_t *file, int fd,
                     const struct zip_entry *entry, const char *name)
@@ -95,7 +110,7 @@ static int copy_out(struct unpacking *unpacking, zip_file_t *file, int fd,
         if (n == 0) {
             return 0;
         }
-        if (write(fd, chunk, (size_t)n) != n) {
+        if (!write_all(fd, chunk, (size_t)n)) {
             return failed(unpacking, name);
         }
     }

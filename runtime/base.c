@@ -118,6 +118,11 @@ unsigned base_outer_user(const struct base *base, unsigned slot)
     return base->has_outer_range ? BASE_OUTER_FIRST + slot % BASE_OUTER_COUNT : base->outer_user;
 }
 
+bool base_may_change_user(const struct base *base)
+{
+    return base->is_root && !base->is_own_user_namespace;
+}
+
 static int enter_namespaces(struct base *base, struct failure *failure)
 {
     int r = 0;
@@ -378,6 +383,7 @@ int base_build(struct base *ret_base, const struct request_options *options, con
 
     memset(ret_base, 0, sizeof *ret_base);
     ret_base->is_sandboxed = options->is_sandboxed;
+    ret_base->is_root = geteuid() == 0;
     ret_base->landlock_abi = landlock_abi();
     (void)umask(022);
     r = build_shared(ret_base, options, failure);

@@ -44,6 +44,7 @@ struct base_root {
 struct base {
     bool is_sandboxed;
     bool is_own_user_namespace; /* an ordinary user's launcher */
+    bool is_root;               /* on the host, or in a container */
     bool has_outer_range;
     unsigned outer_user; /* without a range: the one user for all */
     int code_dir;
@@ -63,6 +64,10 @@ int base_build(struct base *ret_base, const struct request_options *options, con
 
 /* The user and group outside for the environment in `slot`. */
 unsigned base_outer_user(const struct base *base, unsigned slot);
+
+/* Does the launcher run as root, so that others can be somebody else? In a child of its
+ * own user namespace: as it was there. */
+bool base_may_change_user(const struct base *base);
 
 /* Gives a new user namespace its one user and group; `pid` is its first process. */
 int base_map_user(const struct base *base, pid_t pid, unsigned outer, struct failure *failure);

@@ -102,7 +102,7 @@ static int keep_fds(struct init *init)
 /* A change of user clears the death signal, so it is set behind it. */
 static int become_user(struct init *init)
 {
-    if (!init->plan->base->is_own_user_namespace && setgroups(0, NULL) != 0) {
+    if (base_may_change_user(init->plan->base) && setgroups(0, NULL) != 0) {
         return failure_errno(&init->failure, "setgroups");
     }
     if (setresgid(BASE_GROUP, BASE_GROUP, BASE_GROUP) != 0 ||

@@ -177,14 +177,15 @@ static int keep_three(const int fds[3])
     return close_range(3, ~0u, 0);
 }
 
-static int become_nobody(const struct base *base, unsigned user, struct failure *failure)
+static int become_nobody(const struct base *base, struct failure *failure)
 {
-    bool may_change = base->is_sandboxed ? !base->is_own_user_namespace : geteuid() == 0;
+    unsigned user = base->is_sandboxed ? BASE_USER : base->outer_user;
 
-    if (may_change && setgroups(0, NULL) != 0) {
+    if (base_may_change_user(base) && setgroups(0, NULL) != 0) {
         return failure_errno(failure, "setgroups");
     }
-    if (setresgid(user, user, user) != 0 || setresuid(user, user, user) != 0) {
+    if ((base->is_sandboxed || base_may_change_user(base)) &&
+        (setresgid(user, user, user) != 0 || setresuid(user, user, user) != 0)) {
         return failure_errno(failure, "setresuid");
     }
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
@@ -206,8 +207,7 @@ static void limit_child(void)
 
 static int give_up_rights(const struct base *base, int dir, struct failure *failure)
 {
-    unsigned user = base->is_sandboxed ? BASE_USER : base->outer_user;
-    int r = become_nobody(base, user, failure);
+    int r = become_nobody(base, failure);
 
     if (r == 0) {
         limit_child();
@@ -321,9 +321,10 @@ static bool try_again(struct unpack *unpack)
 {
     struct unpacks *unpacks = unpack->unpacks;
 
-    if (unpack->is_second_try || condemn_unused(unpacks, ROOM_BYTES) == 0) {
+    if (unpack->is_second_try) {
         return false;
     }
+    (void)condemn_unused(unpacks, ROOM_BYTES); /* what failed now goes too, and others' */
     unpack->is_second_try = true;
     unpack->is_waiting = true;
     start_sweeper(unpacks);
@@ -410,7 +411,10 @@ static int make_dir(struct unpack *unpack)
         return -1;
     }
     unpack->dir = openat(base->code_dir, unpack->dir_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return (unpack->dir >= 0) ? fchown(unpack->dir, user, user) : -1;
+    if (unpack->dir < 0) {
+        return -1;
+    }
+    return base_may_change_user(base) ? fchown(unpack->dir, user, user) : 0;
 }
 
 /* The child waits for the message, and so for its user. */

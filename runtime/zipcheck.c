@@ -283,13 +283,49 @@ static int by_start(const void *a, const void *b)
     return (left->start > right->start) - (left->start < right->start);
 }
 
+static int by_name(const void *a, const void *b)
+{
+    const struct zip_entry *left = *(const struct zip_entry *const *)a;
+    const struct zip_entry *right = *(const struct zip_entry *const *)b;
+    size_t len = (left->name_len < right->name_len) ? left->name_len : right->name_len;
+    int order = memcmp(left->name, right->name, len);
+
+    return (order != 0) ? order : (int)left->name_len - (int)right->name_len;
+}
+
 /* No byte belongs to two entries, or to an entry and the directory. */
-static int check_overlap(const struct zip_index *index, uint32_t directory_offset,
+static int check_overlap(const struct zip_entry **sorted, uint32_t count, uint32_t directory_offset,
                          struct failure *failure)
 {
-    const struct zip_entry **sorted = mem_calloc(index->count + 1, sizeof *sorted);
     uint64_t taken = 0;
-    int r = 0;
+
+    qsort(sorted, count, sizeof *sorted, by_start);
+    for (uint32_t i = 0; i < count; i++) {
+        if (sorted[i]->start < taken || sorted[i]->end > directory_offset) {
+            return named(failure, sorted[i], "overlaps another one");
+        }
+        taken = sorted[i]->end;
+    }
+    return 0;
+}
+
+static int check_names_differ(const struct zip_entry **sorted, uint32_t count,
+                              struct failure *failure)
+{
+    qsort(sorted, count, sizeof *sorted, by_name);
+    for (uint32_t i = 1; i < count; i++) {
+        if (by_name(&sorted[i - 1], &sorted[i]) == 0) {
+            return named(failure, sorted[i], "is there twice");
+        }
+    }
+    return 0;
+}
+
+static int check_together(const struct zip_index *index, uint32_t directory_offset,
+                          struct failure *failure)
+{
+    const struct zip_entry **sorted = mem_calloc(index->count + 1, sizeof *sorted);
+    int r;
 
     if (sorted == NULL) {
         return failure_text(failure, "out of memory");
@@ -297,12 +333,9 @@ static int check_overlap(const struct zip_index *index, uint32_t directory_offse
     for (uint32_t i = 0; i < index->count; i++) {
         sorted[i] = &index->entries[i];
     }
-    qsort(sorted, index->count, sizeof *sorted, by_start);
-    for (uint32_t i = 0; i < index->count && r == 0; i++) {
-        if (sorted[i]->start < taken || sorted[i]->end > directory_offset) {
-            r = named(failure, sorted[i], "overlaps another one");
-        }
-        taken = sorted[i]->end;
+    r = check_overlap(sorted, index->count, directory_offset, failure);
+    if (r == 0) {
+        r = check_names_differ(sorted, index->count, failure);
     }
     mem_free(sorted);
     return r;
@@ -327,7 +360,7 @@ static int read_all(struct zip_index *index, struct directory *directory, struct
     if (directory->at != directory->end) {
         return failure_text(failure, "the archive's directory is damaged");
     }
-    return check_overlap(index, directory->offset, failure);
+    return check_together(index, directory->offset, failure);
 }
 
 int zipcheck_open(struct zip_index *ret_index, struct bytes archive, struct failure *failure)
