@@ -305,7 +305,7 @@ static bool fill_from_memory(struct run *run, struct arena *arena, uint64_t afte
     const struct list *item = exec->changes.prev;
 
     invoke->operation_count = count_changes(exec, after);
-    if (invoke->base == 0 && exec->input.record_no != 0) {
+    if (exec->input.record_no != 0) {
         if (input == NULL) {
             return false;
         }
