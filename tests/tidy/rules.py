@@ -34,11 +34,11 @@ THIRD_PARTY = {
     "protobuf-c": ["sdk/wire"],
     "seccomp.h": ["runtime"],
     "llhttp.h": ["invoke/http", "runtime"],
-    "jansson.h": ["invoke", "engine/driver", "sdk/cli"],
+    "jansson.h": ["invoke", "engine/driver", "sdk/cli", "examples"],
     "curl": ["invoke", "sdk/cli"],
     "zip.h": ["runtime", "invoke", "sdk/cli"],
     "ini.h": ["invoke", "invoke/main", "sdk/cli"],
-    "openssl": [],
+    "openssl": ["examples"],
     "cmocka.h": [],
     "zlib.h": [],
 }
