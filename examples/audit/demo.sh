@@ -117,7 +117,8 @@ say_what_to_expect() {
         return 0
     fi
     files=$(cat "$LISTS"/*.md5sums | wc -l)
-    bytes=$(dpkg-query -W -f '${Installed-Size}\n' 2>/dev/null | awk '{n += $1} END {print n * 1024}')
+    bytes=$(dpkg-query -W -f '${Installed-Size}\n' 2>/dev/null |
+        awk '{n += $1} END {printf "%.0f", n * 1024}')
     echo "$TOTAL packages, $files files, about $((bytes / 1000000)) MB to read:" \
         "expect $((bytes / BYTES_PER_S / 60 + 1)) to $((bytes / BYTES_PER_S / 15 + 2)) minutes"
 }
@@ -145,8 +146,10 @@ ledger.sendall(b"release\n")
 ledger.recv(3)' "$DIR/ledger/socket"
 }
 
+# Each counts once, however often a kill made it run.
 packages_done() {
-    grep ' done ' "$DIR/ledger.txt" 2>/dev/null | grep -cvE ' (list-packages|report)$' || true
+    awk '$2 == "done" && $3 != "list-packages" && $3 != "report" && !seen[$3]++ {n++}
+         END {print n + 0}' "$DIR/ledger.txt" 2>/dev/null || echo 0
 }
 
 # --- the daemon -------------------------------------------------------------------
