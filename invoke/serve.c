@@ -1,6 +1,7 @@
 #include "invoke/serve.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
@@ -77,6 +78,26 @@ static int make_socket_directory(const char *socket)
     return (stat(path, &info) == 0) ? 0 : options_make_directory(path);
 }
 
+/* The journal takes its lock for good when it is opened. Asking first is not a promise
+ * but a better sentence: another daemon's launcher would be waited for in vain. */
+static int check_lock(const char *data)
+{
+    char path[PATH_MAX];
+    int fd;
+    bool is_taken;
+
+    if (snprintf(path, sizeof path, "%s/lock", data) >= (int)sizeof path) {
+        return ERR(ERR_INVALID, "the path of the data directory is too long: %.64s", data);
+    }
+    fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0) {
+        return 0; /* not there yet, or the journal will say */
+    }
+    is_taken = flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    (void)close(fd);
+    return is_taken ? ERR(ERR_INVALID, "another daemon uses %s: stop that one first", data) : 0;
+}
+
 static int prepare_places(const struct config *config)
 {
     struct stat info;
@@ -86,6 +107,7 @@ static int prepare_places(const struct config *config)
         r = options_make_directory(config->data);
     }
     r = (r == 0) ? check_directory(config->data) : r;
+    r = (r == 0) ? check_lock(config->data) : r;
     r = (r == 0) ? make_socket_directory(config->socket) : r;
     return (r == 0) ? config_check_grants(config, config->data) : r;
 }
