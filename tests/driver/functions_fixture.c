@@ -292,6 +292,8 @@ int fixture_tear_down(void **state)
     struct fixture *f = *state;
 
     fail_after(-1);
+    record_appends(true);
+    record_appends(false);
     close_functions(f);
     close_journal(f);
     assert_int_equal(uv_loop_close(&f->loop), 0);
@@ -404,6 +406,50 @@ int count_objects(struct fixture *f, uint64_t tenant, const char *kind)
     return count;
 }
 
+/* --- what is appended ------------------------------------------------------------------------ */
+
+struct appended appended[APPENDED_MAX];
+size_t appended_count;
+static bool is_recording;
+
+void record_appends(bool is_on)
+{
+    is_recording = is_on;
+    for (size_t i = 0; is_on && i < appended_count; i++) {
+        buf_fini(&appended[i].key);
+        buf_fini(&appended[i].value);
+        appended[i] = (struct appended){.kind = JOURNAL_PUT};
+    }
+    appended_count = is_on ? 0 : appended_count;
+}
+
+static void record(const struct journal_append *req)
+{
+    size_t key_len = (size_t)(req->data.data[0] | req->data.data[1] << 8);
+    struct appended *entry = &appended[appended_count++];
+
+    assert_true(appended_count <= APPENDED_MAX);
+    entry->kind = req->kind;
+    buf_append(&entry->key, req->data.data + 2, key_len);
+    buf_append(&entry->value, req->data.data + 2 + key_len, req->data.len - 2 - key_len);
+    assert_false(entry->key.failed || entry->value.failed);
+}
+
+/* The linker puts these around the journal's. */
+void __wrap_journal_append(struct journal *journal, struct journal_append *req,
+                           journal_append_cb cb);
+void __real_journal_append(struct journal *journal, struct journal_append *req,
+                           journal_append_cb cb);
+
+void __wrap_journal_append(struct journal *journal, struct journal_append *req,
+                           journal_append_cb cb)
+{
+    if (is_recording) {
+        record(req);
+    }
+    __real_journal_append(journal, req, cb);
+}
+
 struct put {
     struct journal_append append;
     bool is_done;
@@ -414,7 +460,8 @@ static void note_put(struct journal_append *append)
     container_of(append, struct put, append)->is_done = true;
 }
 
-void put_object(struct fixture *f, struct bytes key, struct bytes value)
+void append_object(struct fixture *f, enum journal_entry_kind kind, struct bytes key,
+                   struct bytes value)
 {
     const uint8_t key_len[2] = {(uint8_t)key.len, (uint8_t)(key.len >> 8)};
     struct put put = {.is_done = false};
@@ -424,7 +471,7 @@ void put_object(struct fixture *f, struct bytes key, struct bytes value)
     buf_append(&data, key.data, key.len);
     buf_append(&data, value.data, value.len);
     assert_false(data.failed);
-    put.append.kind = JOURNAL_PUT;
+    put.append.kind = kind;
     put.append.data = buf_bytes(&data);
     journal_append(f->journal, &put.append, note_put);
     while (!put.is_done) {

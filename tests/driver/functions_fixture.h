@@ -88,8 +88,20 @@ struct bytes make_archive(struct buf *buf, size_t len, uint64_t seed);
 /* Objects whose key starts with "t/<tenant>/" and `kind`. */
 int count_objects(struct fixture *f, uint64_t tenant, const char *kind);
 
-/* Puts an object as it is given. */
-void put_object(struct fixture *f, struct bytes key, struct bytes value);
+/* What the registry gave to the journal since the last `record_appends(true)`, in order. */
+#define APPENDED_MAX 64
+struct appended {
+    enum journal_entry_kind kind;
+    struct buf key;
+    struct buf value;
+};
+extern struct appended appended[APPENDED_MAX];
+extern size_t appended_count;
+void record_appends(bool is_on);
+
+/* Appends an entry as it is given, until the views have it. */
+void append_object(struct fixture *f, enum journal_entry_kind kind, struct bytes key,
+                   struct bytes value);
 
 /* So many more allocations succeed, and all after them fail; -1: none fails. */
 void fail_after(long allocations);

@@ -1,13 +1,8 @@
-#include <inttypes.h>
-#include <stdio.h>
-
 #include "engine/base/err.h"
-#include "engine/base/mem.h"
 #include "engine/driver/functions.h"
 #include "tests/driver/functions_fixture.h"
 
 #define GOOD bytes_of_text("PK, as zips begin")
-#define OBJECTS_MAX 16
 
 /* --- unpacking ------------------------------------------------------------------------------ */
 
@@ -92,6 +87,35 @@ static void test_code_that_the_cache_has_lost_is_unpacked_again(void **state)
     assert_true(bytes_equal(buf_bytes(&played.last), GOOD));
 }
 
+/* The views are behind the log: they are waited for. */
+static void test_code_is_read_as_soon_as_it_is_stored(void **state)
+{
+    struct fixture *f = *state;
+    struct outcome created = {.calls = 0};
+    struct outcome ready = {.calls = 0};
+    struct buf buf = {0};
+
+    assert_int_equal(function_create(f->functions, bytes_of_text("f"), &plain_config,
+                                     make_archive(&buf, 40 * CODE_CHUNK_BYTES, 8), NOW_MS, &created,
+                                     note_change),
+                     0);
+    played_answer();
+    while (created.calls == 0) {
+        fixture_turn(f);
+    }
+    played_forget();
+    played.unpacked = 0;
+    assert_int_equal(function_unpack(f->functions, created.function->latest, &ready, note_ready),
+                     0);
+    played_answer(); /* it is not there */
+    fixture_settle(f);
+    assert_int_equal(ready.calls, 1);
+    assert_string_equal(ready.error, "");
+    assert_int_equal(played.unpacked, 1);
+    assert_true(bytes_equal(buf_bytes(&played.last), buf_bytes(&buf)));
+    buf_fini(&buf);
+}
+
 static void test_code_is_stored_once(void **state)
 {
     struct fixture *f = *state;
@@ -130,105 +154,102 @@ static void test_two_creates_of_one_code_at_once_do_not_harm_each_other(void **s
 
 /* --- crashes: the journal ends after any of a create's entries --------------------------- */
 
-struct object {
-    struct buf key;
-    struct buf value;
-};
-
-struct objects {
-    struct object all[OBJECTS_MAX];
-    size_t count;
-};
-
-static int keep_object(void *arg, struct bytes key, struct bytes value)
+static void replay_one(struct fixture *f, size_t i)
 {
-    struct objects *objects = arg;
-    struct object *object = &objects->all[objects->count++];
-
-    assert_true(objects->count <= OBJECTS_MAX);
-    object->key.len = 0;
-    object->value.len = 0;
-    buf_append(&object->key, key.data, key.len);
-    buf_append(&object->value, value.data, value.len);
-    return 0;
+    append_object(f, appended[i].kind, buf_bytes(&appended[i].key), buf_bytes(&appended[i].value));
 }
 
-/* In the order in which a create appends them. */
-static void keep_objects(struct fixture *f, struct objects *objects)
-{
-    static const char *const kinds[] = {"archive/", "code/", "revision/", "function/"};
-    char prefix[64];
-
-    objects->count = 0;
-    fixture_wait_applied(f);
-    for (size_t i = 0; i < 4; i++) {
-        (void)snprintf(prefix, sizeof prefix, "t/%012" PRIu64 "/%s", (uint64_t)TENANT_A, kinds[i]);
-        assert_int_equal(
-            journal_read_objects(f->journal, bytes_of_text(prefix), keep_object, objects), 0);
-    }
-}
-
-static void put_objects(struct fixture *f, const struct objects *objects, size_t count)
+static void replay(struct fixture *f, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        put_object(f, buf_bytes(&objects->all[i].key), buf_bytes(&objects->all[i].value));
+        replay_one(f, i);
     }
 }
 
-static void free_objects(struct objects *objects)
+/* A create whose entries are recorded. */
+static struct function *record_create(struct fixture *f, struct bytes archive)
 {
-    for (size_t i = 0; i < OBJECTS_MAX; i++) {
-        buf_fini(&objects->all[i].key);
-        buf_fini(&objects->all[i].value);
-    }
+    struct function *function;
+
+    record_appends(true);
+    function = create_now(f, "f", archive);
+    record_appends(false);
+    return function;
+}
+
+static struct function_revision *latest(const struct fixture *f)
+{
+    return function_find(f->functions, bytes_of_text("f"))->latest;
 }
 
 static void test_of_an_interrupted_create_nothing_is_left(void **state)
 {
     struct fixture *f = *state;
-    struct objects objects = {.count = 0};
     struct buf buf = {0};
 
-    (void)create_now(f, "f", make_archive(&buf, 2 * CODE_CHUNK_BYTES + 1, 9));
-    keep_objects(f, &objects);
-    assert_int_equal(objects.count, 6);
-    for (size_t kept = 0; kept <= objects.count; kept++) {
-        bool is_whole = kept == objects.count;
-
+    (void)record_create(f, make_archive(&buf, 2 * CODE_CHUNK_BYTES + 1, 9));
+    assert_int_equal(appended_count, 6);
+    for (size_t kept = 0; kept <= 6; kept++) {
         fixture_new_journal(f);
-        put_objects(f, &objects, kept);
+        replay(f, kept);
         assert_int_equal(fixture_open_functions(f), 0);
-        assert_int_equal(function_find(f->functions, bytes_of_text("f")) != NULL, is_whole);
-        assert_int_equal(count_objects(f, TENANT_A, ""), is_whole ? 6 : 0);
-        played_forget();
-        if (!is_whole) {
-            (void)create_now(f, "f", buf_bytes(&buf)); /* the same hash, while it is removed */
-            fixture_restart(f);
-            played_forget();
-        }
-        assert_string_equal(unpack_now(f, function_find(f->functions, bytes_of_text("f"))->latest),
-                            "");
-        assert_true(bytes_equal(buf_bytes(&played.last), buf_bytes(&buf)));
+        assert_int_equal(function_find(f->functions, bytes_of_text("f")) != NULL, kept == 6);
+        assert_int_equal(count_objects(f, TENANT_A, ""), (kept == 6) ? 6 : 0);
     }
-    free_objects(&objects);
+    played_forget();
+    assert_string_equal(unpack_now(f, latest(f)), "");
+    assert_true(bytes_equal(buf_bytes(&played.last), buf_bytes(&buf)));
     buf_fini(&buf);
 }
 
-/* A removal stops where it is at a crash: chunks go first, the size object last. */
-static void test_an_interrupted_removal_is_finished(void **state)
+/* The leftovers are removed and the same code is stored anew, all in one turn. */
+static void test_what_is_removed_can_be_created_again_at_once(void **state)
 {
     struct fixture *f = *state;
-    struct objects objects = {.count = 0};
+    struct outcome outcome = {.calls = 0};
     struct buf buf = {0};
 
-    (void)create_now(f, "f", make_archive(&buf, 3 * CODE_CHUNK_BYTES, 9));
-    keep_objects(f, &objects);
+    (void)record_create(f, make_archive(&buf, 3 * CODE_CHUNK_BYTES, 9));
     fixture_new_journal(f);
-    put_objects(f, &objects, 1);
-    put_object(f, buf_bytes(&objects.all[3].key), buf_bytes(&objects.all[3].value));
+    replay(f, 4);
     assert_int_equal(fixture_open_functions(f), 0);
-    assert_int_equal(count_objects(f, TENANT_A, ""), 0);
-    free_objects(&objects);
+    assert_int_equal(function_create(f->functions, bytes_of_text("f"), &plain_config,
+                                     buf_bytes(&buf), NOW_MS, &outcome, note_change),
+                     0);
+    fixture_settle(f);
+    assert_int_equal(outcome.calls, 1);
+    fixture_restart(f);
+    played_forget();
+    assert_string_equal(unpack_now(f, latest(f)), "");
+    assert_true(bytes_equal(buf_bytes(&played.last), buf_bytes(&buf)));
+    buf_fini(&buf);
+}
+
+static bool is_never_needed(void *arg, const struct function_revision *revision)
+{
+    (void)arg;
+    (void)revision;
+    return false;
+}
+
+/* A function goes before its revisions, chunks before their size object. */
+static void test_a_sweep_that_was_cut_off_is_finished(void **state)
+{
+    struct fixture *f = *state;
+    struct buf buf = {0};
+
+    record_appends(true);
+    delete_now(f, create_now(f, "f", make_archive(&buf, 2 * CODE_CHUNK_BYTES, 9)));
+    assert_int_equal(functions_sweep(f->functions, NULL, is_never_needed), 1);
+    record_appends(false);
+    assert_int_equal(appended_count, 11); /* 5, the function deleted, 5 deletions */
+    for (size_t kept = 5; kept <= 11; kept++) {
+        fixture_new_journal(f);
+        replay(f, kept);
+        assert_int_equal(fixture_open_functions(f), 0);
+        assert_int_equal(function_find(f->functions, bytes_of_text("f")) != NULL, kept == 5);
+        assert_int_equal(count_objects(f, TENANT_A, ""), (kept <= 6) ? 5 : 0);
+    }
     buf_fini(&buf);
 }
 
@@ -259,111 +280,84 @@ static void test_an_update_that_was_cut_off_leaves_the_old_revision(void **state
 static void test_a_changed_object_is_found_at_the_start(void **state)
 {
     struct fixture *f = *state;
-    struct objects objects = {.count = 0};
 
-    (void)create_now(f, "f", GOOD);
-    keep_objects(f, &objects);
+    (void)record_create(f, GOOD);
     fixture_new_journal(f);
-    put_objects(f, &objects, objects.count);
-    for (size_t i = 0; i < objects.count; i++) {
-        struct buf *value = &objects.all[i].value;
+    replay(f, appended_count);
+    for (size_t i = 0; i < appended_count; i++) {
+        struct buf *value = &appended[i].value;
 
         for (size_t at = 0; at < value->len && i != 1; at += 1 + value->len / 16) {
             value->data[at] ^= 0x10;
-            put_object(f, buf_bytes(&objects.all[i].key), buf_bytes(value));
+            replay_one(f, i);
             assert_int_equal(fixture_open_functions(f), ERR_CORRUPT);
             value->data[at] ^= 0x10;
         }
-        put_object(f, buf_bytes(&objects.all[i].key), buf_bytes(value));
+        replay_one(f, i);
     }
     assert_int_equal(fixture_open_functions(f), 0);
-    free_objects(&objects);
 }
 
 static void test_an_object_does_not_pass_for_another(void **state)
 {
     struct fixture *f = *state;
-    struct function *function = create_now(f, "f", GOOD);
-    struct objects objects = {.count = 0};
 
-    update_now(f, function, NULL, bytes_of(NULL, 0));
-    keep_objects(f, &objects); /* archive, chunk, two revisions, function */
-    assert_int_equal(objects.count, 5);
+    record_appends(true);
+    update_now(f, create_now(f, "f", GOOD), NULL, bytes_of(NULL, 0));
+    record_appends(false);
+    assert_int_equal(appended_count, 5); /* size, chunk, revision, function, revision */
     fixture_new_journal(f);
-    put_objects(f, &objects, 5);
-    put_object(f, buf_bytes(&objects.all[3].key), buf_bytes(&objects.all[2].value));
+    replay(f, 5);
+    append_object(f, JOURNAL_PUT, buf_bytes(&appended[4].key), buf_bytes(&appended[2].value));
     assert_int_equal(fixture_open_functions(f), ERR_CORRUPT);
-    free_objects(&objects);
-}
-
-static int prepare_damage(struct fixture *f, struct objects *objects)
-{
-    struct buf buf = {0};
-
-    (void)create_now(f, "f", make_archive(&buf, 3 * CODE_CHUNK_BYTES, 9));
-    buf_fini(&buf);
-    keep_objects(f, objects);
-    assert_int_equal(objects->count, 6);
-    fixture_new_journal(f);
-    played_forget();
-    return 0;
 }
 
 static void assert_damaged(struct fixture *f)
 {
     struct outcome outcome = {.calls = 0};
 
+    played.asked = 0;
     assert_int_equal(fixture_open_functions(f), 0);
-    assert_int_equal(function_unpack(f->functions,
-                                     function_find(f->functions, bytes_of_text("f"))->latest,
-                                     &outcome, note_ready),
-                     ERR_CORRUPT);
+    assert_int_equal(function_unpack(f->functions, latest(f), &outcome, note_ready), ERR_CORRUPT);
+    fixture_settle(f);
     assert_int_equal(outcome.calls, 0);
-    assert_int_equal(played.unpacked, 1); /* when it was created */
+    assert_int_equal(played.asked, 0);
 }
 
 static void test_a_missing_chunk_is_found_when_it_is_read(void **state)
 {
-    for (size_t missing = 1; missing <= 3; missing++) {
-        struct fixture *f = *state;
-        struct objects objects = {.count = 0};
+    struct fixture *f = *state;
+    struct buf buf = {0};
 
-        played.unpacked = 0;
-        (void)prepare_damage(f, &objects);
-        for (size_t i = 0; i < objects.count; i++) {
+    (void)record_create(f, make_archive(&buf, 3 * CODE_CHUNK_BYTES, 9));
+    for (size_t missing = 1; missing <= 3; missing++) {
+        fixture_new_journal(f);
+        for (size_t i = 0; i < appended_count; i++) {
             if (i != missing) {
-                put_object(f, buf_bytes(&objects.all[i].key), buf_bytes(&objects.all[i].value));
+                replay_one(f, i);
             }
         }
         assert_damaged(f);
-        free_objects(&objects);
-        fixture_new_journal(f);
-        assert_int_equal(fixture_open_functions(f), 0);
     }
+    buf_fini(&buf);
 }
 
 static void test_chunks_that_changed_places_are_found(void **state)
 {
     struct fixture *f = *state;
-    struct objects objects = {.count = 0};
+    struct buf buf = {0};
 
-    (void)prepare_damage(f, &objects);
-    put_objects(f, &objects, objects.count);
-    put_object(f, buf_bytes(&objects.all[1].key), buf_bytes(&objects.all[2].value));
-    put_object(f, buf_bytes(&objects.all[2].key), buf_bytes(&objects.all[1].value));
+    (void)record_create(f, make_archive(&buf, 3 * CODE_CHUNK_BYTES, 9));
+    fixture_new_journal(f);
+    replay(f, appended_count);
+    append_object(f, JOURNAL_PUT, buf_bytes(&appended[1].key), buf_bytes(&appended[2].value));
+    append_object(f, JOURNAL_PUT, buf_bytes(&appended[2].key), buf_bytes(&appended[1].value));
     assert_damaged(f);
-    free_objects(&objects);
+    buf_fini(&buf);
 }
 
 /* --- the sweep
  * ------------------------------------------------------------------------------------ */
-
-static bool is_never_needed(void *arg, const struct function_revision *revision)
-{
-    (void)arg;
-    (void)revision;
-    return false;
-}
 
 static bool is_number(void *arg, const struct function_revision *revision)
 {
@@ -589,10 +583,12 @@ int main(void)
         TEST(test_those_who_wait_for_one_code_share_the_work),
         TEST(test_code_that_is_there_costs_an_empty_message),
         TEST(test_code_that_the_cache_has_lost_is_unpacked_again),
+        TEST(test_code_is_read_as_soon_as_it_is_stored),
         TEST(test_code_is_stored_once),
         TEST(test_two_creates_of_one_code_at_once_do_not_harm_each_other),
         TEST(test_of_an_interrupted_create_nothing_is_left),
-        TEST(test_an_interrupted_removal_is_finished),
+        TEST(test_what_is_removed_can_be_created_again_at_once),
+        TEST(test_a_sweep_that_was_cut_off_is_finished),
         TEST(test_an_update_that_was_cut_off_leaves_the_old_revision),
         TEST(test_a_changed_object_is_found_at_the_start),
         TEST(test_an_object_does_not_pass_for_another),
