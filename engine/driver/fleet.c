@@ -124,6 +124,38 @@ struct lane *lane_get(struct pool *pool, struct function_revision *revision, str
     return lane;
 }
 
+/* --- standing in line ------------------------------------------------------------------- */
+
+static void push_want(struct lane *lane)
+{
+    struct pool *pool = lane->fleet->pool;
+
+    list_push_back((lane->place_count == 0) ? &pool->hungry : &pool->wanting, &lane->want);
+}
+
+static void unblock_one(struct fleet *fleet)
+{
+    struct list *item = list_pop_front(&fleet->blocked);
+
+    if (item != NULL) {
+        push_want(container_of(item, struct lane, want));
+    }
+}
+
+/* The turn that it had is another's, or nobody would take it. */
+static void unwant(struct lane *lane)
+{
+    struct fleet *fleet = lane->fleet;
+
+    if (list_is_empty(&lane->want)) {
+        return;
+    }
+    list_remove(&lane->want);
+    if (fleet->place_count < fleet->pool->options.environments_each_max) {
+        unblock_one(fleet);
+    }
+}
+
 void lane_settle(struct lane *lane)
 {
     struct fleet *fleet = lane->fleet;
@@ -131,7 +163,7 @@ void lane_settle(struct lane *lane)
     if (lane->waiting_count > 0 || lane->place_count > 0) {
         return;
     }
-    list_remove(&lane->want);
+    unwant(lane);
     table_remove(&fleet->lanes, &lane->by_tenant);
     mem_free((void *)(uintptr_t)lane->tenant_id.data);
     mem_free(lane);
@@ -151,22 +183,6 @@ static bool needs_place(const struct lane *lane)
     return !lane->is_failed || lane->coming_count + lane->serving_count == 0;
 }
 
-static void push_want(struct lane *lane)
-{
-    struct pool *pool = lane->fleet->pool;
-
-    list_push_back((lane->place_count == 0) ? &pool->hungry : &pool->wanting, &lane->want);
-}
-
-static void unblock_one(struct fleet *fleet)
-{
-    struct list *item = list_pop_front(&fleet->blocked);
-
-    if (item != NULL) {
-        push_want(container_of(item, struct lane, want));
-    }
-}
-
 static void want(struct lane *lane)
 {
     if (needs_place(lane)) {
@@ -174,7 +190,7 @@ static void want(struct lane *lane)
             push_want(lane);
         }
     } else {
-        list_remove(&lane->want);
+        unwant(lane);
     }
 }
 
@@ -222,6 +238,7 @@ static void start_one(struct lane *lane)
     }
     if (place_create(lane, fleet->revision) == NULL) { /* no memory: waiting does not help */
         refuse_waiting(lane, REFUSED_FULL);
+        unblock_one(fleet);
         lane_settle(lane);
         return;
     }
@@ -234,8 +251,7 @@ void pool_start_wanted(struct pool *pool)
 
     while ((lane = first_wanting(pool)) != NULL) {
         if (!needs_place(lane)) {
-            list_remove(&lane->want);
-            unblock_one(lane->fleet); /* the turn that this one had */
+            unwant(lane);
         } else if (pool->stats.environments >= pool->options.environments_max) {
             evict(&pool->idle, pool->killed_count, false);
             return;
@@ -381,16 +397,19 @@ void lane_wait(struct lane *lane, struct invocation *invocation)
 
 void lane_leave(struct lane *lane, struct invocation *invocation)
 {
+    struct pool *pool = lane->fleet->pool;
+
     list_remove(&invocation->link);
     lane->waiting_count--;
-    lane->fleet->pool->stats.waiting--;
+    pool->stats.waiting--;
     want(lane);
     lane_settle(lane);
+    pool_start_wanted(pool);
 }
 
 void lane_close(struct lane *lane)
 {
     refuse_waiting(lane, REFUSED_RESTART);
-    list_remove(&lane->want);
+    unwant(lane);
     lane_settle(lane);
 }

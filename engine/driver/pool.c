@@ -151,6 +151,12 @@ static void close_lanes(struct list *wanting)
     }
 }
 
+static void close_wanting(struct pool *pool)
+{
+    close_lanes(&pool->hungry);
+    close_lanes(&pool->wanting);
+}
+
 /* A lane without an environment that has somebody waiting stands in one of the lists. */
 void pool_close(struct pool *pool, void *arg, pool_close_cb cb)
 {
@@ -161,8 +167,7 @@ void pool_close(struct pool *pool, void *arg, pool_close_cb cb)
     pool->is_closing = true;
     pool->close_arg = arg;
     pool->close_cb = cb;
-    close_lanes(&pool->hungry);
-    close_lanes(&pool->wanting);
+    close_wanting(pool);
     while ((node = table_walk(&pool->places, &bucket, node)) != NULL) {
         struct place *place = container_of(node, struct place, by_number);
 
@@ -170,6 +175,7 @@ void pool_close(struct pool *pool, void *arg, pool_close_cb cb)
         lane_close(place->lane);
         place_kill(place, "Pawl.Restarted", "the daemon is being stopped");
     }
+    close_wanting(pool); /* who got the turn of another just now */
     finish(pool);
 }
 

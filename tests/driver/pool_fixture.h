@@ -11,7 +11,7 @@
 
 #include "engine/driver/pool.h"
 
-#define PROGRAMS_MAX 64
+#define PROGRAMS_MAX 256
 #define TEXT_MAX 512
 
 /* The program's side of one environment. */
