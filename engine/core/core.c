@@ -411,15 +411,18 @@ static void finish_failed(struct turn *turn)
 static bool finish_with_note(struct turn *turn)
 {
     struct exec *exec = turn->exec;
-    bool is_success = exec->result_status == OP_SUCCEEDED;
+    const struct bytes none = {0};
     struct bytes copy;
 
     if (!exec->has_result) {
         return false;
     }
     copy = turn_copy(turn, buf_bytes(&exec->result_copy));
-    turn_end(turn, is_success ? EXECUTION_SUCCEEDED : EXECUTION_FAILED,
-             is_success && exec->result_has_payload, copy, !is_success, copy);
+    if (exec->result_status == OP_SUCCEEDED) {
+        turn_end(turn, EXECUTION_SUCCEEDED, exec->result_has_payload, copy, false, none);
+    } else {
+        turn_end(turn, EXECUTION_FAILED, false, none, true, copy);
+    }
     return true;
 }
 
