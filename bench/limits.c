@@ -1,6 +1,6 @@
 /* What this machine can do, whatever runs on it: the limits beside the figures.
  *
- *     bench_limits DIR [SECONDS]     one line of JSON a limit
+ *     bench_limits DIR [SECONDS [NAME]]     one line of JSON a limit
  *
  * fdatasync and a bare LMDB commit of one entry on the file system of DIR, and a round
  * trip between two processes over a socketpair. */
@@ -28,6 +28,7 @@
 
 struct limits {
     const char *dir;
+    const char *only; /* NULL: all */
     uint64_t length_ns;
     uint8_t entry[ENTRY_BYTES];
     struct histogram histogram;
@@ -88,7 +89,7 @@ static void sync_one(void *arg, uint64_t number)
     check(fdatasync(file->fd), "fdatasync");
 }
 
-static void measure_sync(struct limits *limits)
+static void measure_sync(struct limits *limits, const char *name)
 {
     struct file file = {.entry = limits->entry};
     char path[512];
@@ -96,7 +97,7 @@ static void measure_sync(struct limits *limits)
     (void)snprintf(path, sizeof path, "%s/limit.file", limits->dir);
     file.fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     check(file.fd < 0, path);
-    measure(limits, "fdatasync", sync_one, &file);
+    measure(limits, name, sync_one, &file);
     (void)close(file.fd);
     (void)unlink(path);
 }
@@ -120,7 +121,7 @@ static void commit_one(void *arg, uint64_t number)
     check(mdb_txn_commit(txn), "commit");
 }
 
-static void measure_commit(struct limits *limits)
+static void measure_commit(struct limits *limits, const char *name)
 {
     struct table table = {.entry = limits->entry};
     char path[512];
@@ -136,7 +137,7 @@ static void measure_commit(struct limits *limits)
     check(mdb_txn_begin(table.env, NULL, 0, &txn), "begin");
     check(mdb_dbi_open(txn, "log", MDB_CREATE, &table.dbi), "table");
     check(mdb_txn_commit(txn), "commit");
-    measure(limits, "lmdb_commit", commit_one, &table);
+    measure(limits, name, commit_one, &table);
     mdb_env_close(table.env);
     (void)unlink(path);
     (void)unlink(lock);
@@ -164,7 +165,7 @@ static _Noreturn void answer_all(int fd)
     _exit(0);
 }
 
-static void measure_round_trips(struct limits *limits)
+static void measure_round_trips(struct limits *limits, const char *name)
 {
     int fds[2];
     pid_t pid;
@@ -177,10 +178,19 @@ static void measure_round_trips(struct limits *limits)
         answer_all(fds[1]);
     }
     (void)close(fds[1]);
-    measure(limits, "socketpair", round_trip, &fds[0]);
+    measure(limits, name, round_trip, &fds[0]);
     (void)close(fds[0]);
     check(waitpid(pid, NULL, 0) != pid, "wait");
 }
+
+static const struct {
+    const char *name;
+    void (*measure)(struct limits *limits, const char *name);
+} all[] = {
+    {"fdatasync", measure_sync},
+    {"lmdb_commit", measure_commit},
+    {"socketpair", measure_round_trips},
+};
 
 int main(int argc, char **argv)
 {
@@ -188,14 +198,17 @@ int main(int argc, char **argv)
     unsigned long seconds = (argc > 2) ? strtoul(argv[2], NULL, 10) : 2;
 
     if (argc < 2 || seconds < 1 || seconds > SECONDS_MAX) {
-        (void)fprintf(stderr, "usage: bench_limits DIR [SECONDS]\n");
+        (void)fprintf(stderr, "usage: bench_limits DIR [SECONDS [NAME]]\n");
         return 2;
     }
     limits.dir = argv[1];
+    limits.only = (argc > 3) ? argv[3] : NULL;
     limits.length_ns = seconds * 1000000000U;
     check(getrandom(limits.entry, sizeof limits.entry, 0) != sizeof limits.entry, "random");
-    measure_sync(&limits);
-    measure_commit(&limits);
-    measure_round_trips(&limits);
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        if (limits.only == NULL || strcmp(limits.only, all[i].name) == 0) {
+            all[i].measure(&limits, all[i].name);
+        }
+    }
     return 0;
 }

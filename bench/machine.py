@@ -58,3 +58,10 @@ def filesystem(path):
             if path.startswith(mount.rstrip("/") + "/") and len(mount) >= len(best[0]):
                 best = (mount, kind)
     return best[1]
+
+
+def busy_s():
+    """CPU seconds that anything on this machine has used since it was started."""
+    with open("/proc/stat", encoding="ascii") as file:
+        user, nice, system, _, _, irq, softirq, steal = map(int, file.readline().split()[1:9])
+    return (user + nice + system + irq + softirq + steal) / TICKS

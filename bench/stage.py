@@ -28,17 +28,22 @@ class BenchError(Exception):
 
 
 class Cost:
-    """What the daemon and the functions have used since it was made."""
+    """What the daemon and the functions have used since it was made, and what share of the
+    machine's processors was taken by what is not measured: a figure is worth less for it."""
 
     def __init__(self, stage):
         self.stage = stage
-        self.before = stage.cpu()
+        self.before = (*stage.cpu(), machine.busy_s(), time.monotonic())
 
-    def each(self, units):
-        daemon, functions = (now - then for now, then in zip(self.stage.cpu(), self.before))
+    def each(self, units, client_s=0.0):
+        after = (*self.stage.cpu(), machine.busy_s(), time.monotonic())
+        daemon, functions, busy, took = (now - then for now, then in zip(after, self.before))
+        others = (busy - daemon - functions - client_s) / took / os.cpu_count()
         units = max(units, 1)
         return {"daemon_cpu_us_each": daemon * 1e6 / units,
-                "function_cpu_us_each": functions * 1e6 / units}
+                "function_cpu_us_each": functions * 1e6 / units,
+                "client_cpu_us_each": client_s * 1e6 / units,
+                "other_cpu_percent": round(max(others, 0) * 100)}
 
 
 class Stage:
