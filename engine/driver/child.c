@@ -166,8 +166,7 @@ void child_start(struct task *task, const struct action *action)
         fail_chain(driver, parent, action->op, type, message);
         return;
     }
-    start_child(driver, parent, action->op, function, action,
-                task->command.kind == COMMAND_TICK);
+    start_child(driver, parent, action->op, function, action, task->command.kind == COMMAND_TICK);
 }
 
 /* --- the end of a child --------------------------------------------------------------- */
@@ -184,14 +183,13 @@ static void on_parent_told(struct task *task)
 }
 
 static void tell_parent(struct driver *driver, struct exec *child, enum op_status status,
-                        bool has_payload, struct bytes payload, bool has_error,
-                        struct bytes error)
+                        bool has_payload, struct bytes payload, bool has_error, struct bytes error)
 {
     struct task *task =
         task_create(driver, COMMAND_CHAINED_ENDED, &child->parent_exec, on_parent_told, NULL);
 
-    task->arg = (void *)(uintptr_t)task_copy(task, bytes_of(child->id.bytes,
-                                                            sizeof child->id.bytes)).data;
+    task->arg =
+        (void *)(uintptr_t)task_copy(task, bytes_of(child->id.bytes, sizeof child->id.bytes)).data;
     task->command.op_id = task_copy(task, child->parent_op);
     task->command.op_status = status;
     task->command.has_payload = has_payload;

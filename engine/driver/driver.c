@@ -191,7 +191,7 @@ int driver_open(struct driver **ret_driver, uv_loop_t *loop, const char *data_di
     return 0;
 }
 
-/* --- closing ------------------------------------------------------------------------------------ */
+/* --- closing --------------------------------------------------------------------------------- */
 
 static void free_pooled(struct driver *driver)
 {
@@ -285,7 +285,7 @@ void driver_close(struct driver *driver, void *arg, driver_close_cb cb)
     (void)uv_timer_start(&driver->close_timer, on_drain, 0, 20);
 }
 
-/* --- status ---------------------------------------------------------------------------------------- */
+/* --- status ---------------------------------------------------------------------------------- */
 
 static void put_number(struct buf *json, const char *key, uint64_t value)
 {

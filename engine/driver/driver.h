@@ -47,7 +47,7 @@ void driver_close(struct driver *driver, void *arg, driver_close_cb cb);
 /* An answer that is Lambda's error: its name and a sentence. `name` NULL: no error. */
 struct driver_error {
     int http_status;
-    const char *name;   /* "ResourceNotFoundException" */
+    const char *name; /* "ResourceNotFoundException" */
     const char *message;
 };
 
@@ -58,8 +58,8 @@ enum invoke_type { INVOKE_REQUEST_RESPONSE, INVOKE_EVENT, INVOKE_DRY_RUN };
 struct invoke_request {
     /* set by the caller; borrowed until `cb` */
     const struct principal *principal;
-    struct bytes function;   /* name, or ARN, possibly qualified: see function_reference */
-    struct bytes qualifier;  /* of the query; empty if none */
+    struct bytes function;  /* name, or ARN, possibly qualified: see function_reference */
+    struct bytes qualifier; /* of the query; empty if none */
     enum invoke_type type;
     struct bytes payload;
     struct bytes execution_name;
@@ -71,10 +71,10 @@ struct invoke_request {
     /* the answer */
     struct driver_error error;
     bool has_payload;
-    struct bytes result;         /* the payload, or the error document */
-    const char *function_error;  /* NULL or "Unhandled" */
+    struct bytes result;        /* the payload, or the error document */
+    const char *function_error; /* NULL or "Unhandled" */
     const char *executed_version;
-    struct bytes execution_arn;  /* of durable ones */
+    struct bytes execution_arn; /* of durable ones */
     struct bytes log_tail;
     /* private */
     void *state;
@@ -90,12 +90,12 @@ void driver_invoke_abandon(struct driver *driver, struct invoke_request *request
 /* One request about one execution; which members are used, each function says. */
 struct execution_request {
     const struct principal *principal;
-    struct bytes arn;            /* as the client gave it, decoded */
-    struct bytes payload;        /* callback result; absent when data is NULL */
-    struct error_object error;   /* stop, callback failure */
+    struct bytes arn;          /* as the client gave it, decoded */
+    struct bytes payload;      /* callback result; absent when data is NULL */
+    struct error_object error; /* stop, callback failure */
     struct bytes callback_id;
-    bool has_data;               /* IncludeExecutionData */
-    bool is_reverse;             /* ReverseOrder */
+    bool has_data;   /* IncludeExecutionData */
+    bool is_reverse; /* ReverseOrder */
     uint32_t items_max;
     struct bytes marker;
     /* checkpoints over HTTP */
@@ -105,8 +105,8 @@ struct execution_request {
     void (*cb)(struct execution_request *request);
     /* the answer */
     struct driver_error failure;
-    struct buf json;             /* the body, whole; the driver frees it after `cb` */
-    int64_t time_ms;             /* stop: when it ended */
+    struct buf json; /* the body, whole; the driver frees it after `cb` */
+    int64_t time_ms; /* stop: when it ended */
     void *state;
 };
 
@@ -132,8 +132,8 @@ struct list_request {
     int64_t started_after_ms;
     int64_t started_before_ms;
     bool is_oldest_first;
-    uint8_t kind;                /* enum exec_kind; 0 = durable */
-    bool is_pawl;                /* /pawl/v1/executions: "Executions" with FunctionName and Kind */
+    uint8_t kind; /* enum exec_kind; 0 = durable */
+    bool is_pawl; /* /pawl/v1/executions: "Executions" with FunctionName and Kind */
     uint32_t items_max;
     struct bytes marker;
     void (*cb)(struct list_request *request);

@@ -63,7 +63,7 @@ struct function_revision {
 
 struct function {
     struct table_node by_id;
-    struct id id;            /* new for every CreateFunction: a name used again is another function */
+    struct id id; /* new for every CreateFunction: a name used again is another one */
     uint64_t tenant;
     const char *name;
     const char *arn;         /* arn:aws:lambda:REGION:ACCOUNT:function:NAME, unqualified */

@@ -272,8 +272,8 @@ static void reverse_events(struct buf *json, const size_t *places, size_t count)
     buf_fini(&turned);
 }
 
-static bool parse_marker(const struct driver *driver, const struct id *exec_id,
-                         struct bytes marker, uint64_t *ret_event)
+static bool parse_marker(const struct driver *driver, const struct id *exec_id, struct bytes marker,
+                         uint64_t *ret_event)
 {
     uint8_t fields[TOKEN_FIELDS_MAX];
     size_t len;

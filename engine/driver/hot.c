@@ -11,6 +11,7 @@
 #define AGAIN_MS 1000
 #define EVICT_MS 200
 #define EVICT_MAX 20000U /* in one go */
+#define INPUT_KEPT_BYTES_MAX 4096U
 
 struct hot *hot_create(struct driver *driver, struct exec *exec)
 {
@@ -129,6 +130,12 @@ static bool is_done(const struct op *op)
     return op->status != OP_PENDING && op->status != OP_READY && op->status != OP_STARTED;
 }
 
+/* Each resume carries the input: a small one stays, a large one is read from the views. */
+static bool is_small_input(const struct payload *payload)
+{
+    return payload->record_no == 1 && payload->len <= INPUT_KEPT_BYTES_MAX;
+}
+
 void hot_drop_payloads(struct hot *hot)
 {
     struct list *item = hot->payloads.next;
@@ -137,7 +144,7 @@ void hot_drop_payloads(struct hot *hot)
         struct payload *payload = container_of(item, struct payload, link);
 
         item = item->next;
-        if (payload->retried == NULL || is_done(payload->retried)) {
+        if (!is_small_input(payload) && (payload->retried == NULL || is_done(payload->retried))) {
             drop(payload);
         }
     }
@@ -166,8 +173,8 @@ static int load_frame(void *arg, struct bytes frame)
     r = sealer_open(&loading->arena, loading->driver->keys, frame, loading->hot->chain, &header,
                     &opening, &records, &count);
     for (size_t i = 0; i < count && r == 0; i++) {
-        r = core_restore(loading->driver->core, loading->exec, header.tenant,
-                         &opening.function_id, &records[i]);
+        r = core_restore(loading->driver->core, loading->exec, header.tenant, &opening.function_id,
+                         &records[i]);
     }
     loading->status = r;
     return r;

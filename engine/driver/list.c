@@ -80,9 +80,8 @@ static bool is_wanted(struct listing *listing, const struct journal_head *head,
     const struct list_request *request = listing->request;
     uint8_t kind = (request->kind != 0) ? request->kind : EXEC_DURABLE;
 
-    if (head->kind != kind ||
-        sealer_open_title(&listing->arena, listing->driver->keys, &head->exec_id, head->title,
-                          ret_title) != 0) {
+    if (head->kind != kind || sealer_open_title(&listing->arena, listing->driver->keys,
+                                                &head->exec_id, head->title, ret_title) != 0) {
         return false;
     }
     return request->execution_name.len == 0 ||

@@ -225,7 +225,7 @@ void driver_redrive(struct driver *driver, struct execution_request *request)
     }
 }
 
-/* --- callbacks --------------------------------------------------------------------------------- */
+/* --- callbacks ------------------------------------------------------------------------------- */
 
 static void on_called_back(struct task *task)
 {
@@ -252,8 +252,7 @@ static bool parse_callback_id(const struct driver *driver, struct bytes text, st
         return false;
     }
     memcpy(ret_id->bytes, fields + 1, sizeof ret_id->bytes);
-    *ret_op_id =
-        bytes_of(fields + 1 + sizeof ret_id->bytes, len - 1 - sizeof ret_id->bytes);
+    *ret_op_id = bytes_of(fields + 1 + sizeof ret_id->bytes, len - 1 - sizeof ret_id->bytes);
     return true;
 }
 
@@ -310,7 +309,7 @@ void driver_callback_heartbeat(struct driver *driver, struct execution_request *
     }
 }
 
-/* --- checkpoints over HTTP ------------------------------------------------------------------------ */
+/* --- checkpoints over HTTP ------------------------------------------------------------------- */
 
 /* Native programs hold no token, and no other runtime is served yet: no token that
  * anyone presents can be a live one. */
@@ -327,7 +326,7 @@ void driver_get_state(struct driver *driver, struct execution_request *request)
     driver_checkpoint(driver, request);
 }
 
-/* --- reading ------------------------------------------------------------------------------------------ */
+/* --- reading --------------------------------------------------------------------------------- */
 
 static void on_views_ready(struct journal_wait *wait)
 {
@@ -357,8 +356,7 @@ static void on_readable(struct task *task)
                          on_views_ready);
 }
 
-void request_view(struct driver *driver, struct execution_request *request,
-                  request_render render)
+void request_view(struct driver *driver, struct execution_request *request, request_render render)
 {
     struct task *task = open_task(driver, request, COMMAND_READ, on_readable);
 

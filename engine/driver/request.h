@@ -25,7 +25,6 @@ bool request_parse_arn(struct bytes arn, struct id *ret_id);
 
 /* Loads the execution if need be, waits for what it is committing and for the
  * views, then calls `render`. */
-void request_view(struct driver *driver, struct execution_request *request,
-                  request_render render);
+void request_view(struct driver *driver, struct execution_request *request, request_render render);
 
 #endif /* ENGINE_DRIVER_REQUEST_H */

@@ -17,8 +17,8 @@ static void send_invoke(struct run *run);
 struct run *run_create(struct driver *driver)
 {
     struct list *item = list_pop_front(&driver->free_runs);
-    struct run *run = (item != NULL) ? container_of(item, struct run, link)
-                                     : mem_calloc(1, sizeof *run);
+    struct run *run =
+        (item != NULL) ? container_of(item, struct run, link) : mem_calloc(1, sizeof *run);
 
     if (run == NULL) {
         return NULL;
@@ -67,10 +67,9 @@ static void fill_error(struct task *task, const char *type, const char *message)
     command->has_error = true;
     command->error = task_error(task, type, message);
     command->is_uncounted = strcmp(type, "Pawl.NeighbourLost") == 0;
-    command->is_retryable =
-        (has_prefix(type, "Runtime.") || has_prefix(type, "Sandbox.") ||
-         has_prefix(type, "Extension.")) &&
-        strcmp(type, "Sandbox.Timedout") != 0;
+    command->is_retryable = (has_prefix(type, "Runtime.") || has_prefix(type, "Sandbox.") ||
+                             has_prefix(type, "Extension.")) &&
+                            strcmp(type, "Sandbox.Timedout") != 0;
 }
 
 static void fill_outcome(struct task *task, const struct wire_complete *complete)
@@ -84,15 +83,14 @@ static void fill_outcome(struct task *task, const struct wire_complete *complete
     command->outcome = (enum outcome)complete->outcome;
     command->has_payload = complete->has_payload;
     command->payload = task_copy(task, complete->payload);
-    command->has_error = complete->outcome != OUTCOME_SUCCEEDED &&
-                         complete->outcome != OUTCOME_PENDING;
+    command->has_error =
+        complete->outcome != OUTCOME_SUCCEEDED && complete->outcome != OUTCOME_PENDING;
     command->error = task_copy(task, complete->error);
 }
 
 static struct task *complete_task(struct run *run)
 {
-    struct task *task =
-        task_create(run->driver, COMMAND_COMPLETE, &run->exec->id, NULL, NULL);
+    struct task *task = task_create(run->driver, COMMAND_COMPLETE, &run->exec->id, NULL, NULL);
 
     task->command.attempt = run->attempt;
     return task;
@@ -135,8 +133,8 @@ static struct function_revision *find_revision(struct hot *hot)
 
     if (hot->revision == NULL) {
         function = function_find_id(hot->driver->functions, &exec->function_id);
-        hot->revision = (function != NULL) ? function_revision_find(function, exec->revision)
-                                           : NULL;
+        hot->revision =
+            (function != NULL) ? function_revision_find(function, exec->revision) : NULL;
         if (hot->revision != NULL) {
             function_revision_ref(hot->revision);
         }
@@ -146,8 +144,7 @@ static struct function_revision *find_revision(struct hot *hot)
 
 static void fail_dispatch(struct hot *hot, const char *type, const char *message)
 {
-    struct task *task =
-        task_create(hot->driver, COMMAND_COMPLETE, &hot->exec->id, NULL, NULL);
+    struct task *task = task_create(hot->driver, COMMAND_COMPLETE, &hot->exec->id, NULL, NULL);
 
     task->command.attempt = hot->exec->attempt;
     fill_error(task, type, message);
@@ -214,8 +211,7 @@ void run_fence(struct hot *hot)
 void run_notify(struct hot *hot)
 {
     if (hot->run != NULL && hot->run->is_sent) {
-        invocation_send(hot->driver->pool, &hot->run->invocation, WIRE_NOTICE,
-                        (struct bytes){0});
+        invocation_send(hot->driver->pool, &hot->run->invocation, WIRE_NOTICE, (struct bytes){0});
     }
 }
 
@@ -287,8 +283,7 @@ static uint32_t count_changes(const struct exec *exec, uint64_t after)
     uint32_t count = 0;
     const struct list *item = exec->changes.prev;
 
-    while (item != &exec->changes &&
-           container_of(item, struct op, in_changes)->changed > after) {
+    while (item != &exec->changes && container_of(item, struct op, in_changes)->changed > after) {
         count++;
         item = item->prev;
     }
@@ -315,8 +310,7 @@ static bool fill_from_memory(struct run *run, struct arena *arena, uint64_t afte
     if (invoke->operation_count == 0) {
         return true;
     }
-    invoke->operations =
-        arena_alloc(arena, invoke->operation_count * sizeof *invoke->operations);
+    invoke->operations = arena_alloc(arena, invoke->operation_count * sizeof *invoke->operations);
     if (invoke->operations == NULL) {
         return false;
     }
@@ -344,8 +338,7 @@ static void fill_invoke(struct run *run, struct arena *arena, struct wire_invoke
     *invoke = (struct wire_invoke){
         .request_id = request_id,
         .function_arn = exec->function,
-        .deadline_ms =
-            driver_now_ms() + (int64_t)run->invocation.revision->config.timeout_s * 1000,
+        .deadline_ms = driver_now_ms() + (int64_t)run->invocation.revision->config.timeout_s * 1000,
         .tenant_id = exec->tenant_id,
         .is_durable = exec->kind == EXEC_DURABLE,
         .execution_arn = run->invocation.execution,
@@ -411,8 +404,7 @@ static int fill_visit(void *arg, const struct record *record, uint64_t record_no
     }
     op = exec_find_op(exec, record->op_id);
     if (op != NULL && !op->is_pruned) {
-        fill_record(&filling->invoke->operations[op->order], op, record, record_no,
-                    filling->arena);
+        fill_record(&filling->invoke->operations[op->order], op, record, record_no, filling->arena);
     }
     return 0;
 }
@@ -529,7 +521,7 @@ static void on_durable_placed(struct invocation *invocation, uint64_t environmen
     }
 }
 
-/* --- checkpoints ----------------------------------------------------------------------------------- */
+/* --- checkpoints ----------------------------------------------------------------------------- */
 
 /* The environment knows what it has just sent; not what it got in return. */
 static bool is_own(const struct task *task, const struct op *op)
@@ -611,8 +603,8 @@ static void answer_checkpoint(struct task *task)
 
 static void on_checkpoint(struct run *run, struct bytes body)
 {
-    struct task *task = task_create(run->driver, COMMAND_CHECKPOINT, &run->exec->id,
-                                    answer_checkpoint, run);
+    struct task *task =
+        task_create(run->driver, COMMAND_CHECKPOINT, &run->exec->id, answer_checkpoint, run);
     struct wire_checkpoint checkpoint;
     int r = wire_get_checkpoint(&task->arena, task_copy(task, body), &checkpoint);
 

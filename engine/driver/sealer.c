@@ -35,9 +35,8 @@ static int put_title(struct buf *out, const struct tenant_keys *keys, const stru
 
 static int put_opening(struct buf *out, const struct tenant_keys *keys, const struct exec *exec)
 {
-    struct frame_opening opening = {.function_id = exec->function_id,
-                                    .start_ms = exec->start_ms,
-                                    .kind = (uint8_t)exec->kind};
+    struct frame_opening opening = {
+        .function_id = exec->function_id, .start_ms = exec->start_ms, .kind = (uint8_t)exec->kind};
     uint8_t *room = buf_reserve(out, FRAME_OPENING_BYTES);
 
     if (room == NULL) {
@@ -140,8 +139,7 @@ int sealer_make(struct buf *out, struct arena *scratch, const struct tenant_keys
 
 int sealer_open(struct arena *arena, const struct tenant_keys *keys, struct bytes frame,
                 uint8_t chain[SEAL_CHAIN_BYTES], struct frame_header *ret_header,
-                struct frame_opening *ret_opening, struct record **ret_records,
-                size_t *ret_count)
+                struct frame_opening *ret_opening, struct record **ret_records, size_t *ret_count)
 {
     struct frame_header header;
     struct frame_opening opening = {0};
@@ -174,8 +172,8 @@ int sealer_open(struct arena *arena, const struct tenant_keys *keys, struct byte
     return (r == 0 && *ret_count != header.records) ? ERR_CORRUPT : r;
 }
 
-int sealer_open_title(struct arena *arena, const struct tenant_keys *keys,
-                      const struct id *exec_id, struct bytes sealed, struct title *ret_title)
+int sealer_open_title(struct arena *arena, const struct tenant_keys *keys, const struct id *exec_id,
+                      struct bytes sealed, struct title *ret_title)
 {
     size_t len = sealed.len - SEAL_OVERHEAD;
     const uint8_t *split;

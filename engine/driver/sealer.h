@@ -18,15 +18,14 @@ int sealer_make(struct buf *out, struct arena *scratch, const struct tenant_keys
  * whose chain does not continue is ERR_CORRUPT, and is not logged here. */
 int sealer_open(struct arena *arena, const struct tenant_keys *keys, struct bytes frame,
                 uint8_t chain[SEAL_CHAIN_BYTES], struct frame_header *ret_header,
-                struct frame_opening *ret_opening, struct record **ret_records,
-                size_t *ret_count);
+                struct frame_opening *ret_opening, struct record **ret_records, size_t *ret_count);
 
 /* The title of an opening: what lists show. Texts in `arena`. */
 struct title {
     struct bytes function; /* qualified ARN */
     struct bytes name;
 };
-int sealer_open_title(struct arena *arena, const struct tenant_keys *keys,
-                      const struct id *exec_id, struct bytes sealed, struct title *ret_title);
+int sealer_open_title(struct arena *arena, const struct tenant_keys *keys, const struct id *exec_id,
+                      struct bytes sealed, struct title *ret_title);
 
 #endif /* ENGINE_DRIVER_SEALER_H */

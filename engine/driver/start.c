@@ -8,8 +8,8 @@
 #include "engine/base/mem.h"
 #include "engine/driver/state.h"
 
-#define EVENT_RETRIES_MAX 2U       /* Lambda's default event invoke config */
-#define EVENT_AGE_S 21600U         /* 6 hours */
+#define EVENT_RETRIES_MAX 2U /* Lambda's default event invoke config */
+#define EVENT_AGE_S 21600U   /* 6 hours */
 #define EVENT_RETENTION_DAYS 14U
 #define ASYNC_PAYLOAD_BYTES_MAX (1024U * 1024U)
 
@@ -366,9 +366,9 @@ static void start_execution(struct driver *driver, struct invoke_request *reques
     struct id id = driver_make_id(driver);
     bool is_sync = request->type == INVOKE_REQUEST_RESPONSE;
     struct waiter *waiter = is_sync ? mem_calloc(1, sizeof *waiter) : NULL;
-    struct task *task = task_create(driver, COMMAND_START, &id,
-                                    is_sync ? on_sync_started : on_event_started,
-                                    is_sync ? (void *)waiter : (void *)request);
+    struct task *task =
+        task_create(driver, COMMAND_START, &id, is_sync ? on_sync_started : on_event_started,
+                    is_sync ? (void *)waiter : (void *)request);
     struct bytes name = request->execution_name;
     char id_text[ID_TEXT_LEN + 1];
 
@@ -396,7 +396,7 @@ static void start_execution(struct driver *driver, struct invoke_request *reques
     task_submit(task);
 }
 
-/* --- ordinary synchronous invokes -------------------------------------------------------------- */
+/* --- ordinary synchronous invokes ------------------------------------------------------------ */
 
 void run_invoke_plain(struct driver *driver, struct function_revision *revision,
                       struct invoke_request *request)
@@ -450,8 +450,7 @@ static void on_plain_placed(struct invocation *invocation, uint64_t environment)
     arena_fini(&arena);
 }
 
-static void on_plain_message(struct invocation *invocation, enum wire_type type,
-                             struct bytes body)
+static void on_plain_message(struct invocation *invocation, enum wire_type type, struct bytes body)
 {
     /* libpawl does not send these for an ordinary function; nobody waits for them. */
     (void)invocation;
@@ -494,7 +493,7 @@ static const struct invocation_events plain_events = {
     .on_ended = on_plain_ended,
 };
 
-/* --- the door ------------------------------------------------------------------------------------ */
+/* --- the door -------------------------------------------------------------------------------- */
 
 static const char *check_tenancy(const struct function_config *config, struct bytes tenant_id)
 {
@@ -564,10 +563,9 @@ static bool find_function(struct driver *driver, struct invoke_request *request,
         return false;
     }
     *ret_qualifier = (request->qualifier.len > 0) ? request->qualifier : reference.qualifier;
-    *ret_function =
-        reference.is_foreign ? NULL : function_find(driver->functions, reference.name);
-    if (*ret_function == NULL || (ret_qualifier->len > 0 &&
-                                  !bytes_equal(*ret_qualifier, bytes_of_text("$LATEST")))) {
+    *ret_function = reference.is_foreign ? NULL : function_find(driver->functions, reference.name);
+    if (*ret_function == NULL ||
+        (ret_qualifier->len > 0 && !bytes_equal(*ret_qualifier, bytes_of_text("$LATEST")))) {
         answer_error(request, 404, "ResourceNotFoundException", "Function not found.");
         return false;
     }

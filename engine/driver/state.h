@@ -28,21 +28,21 @@ struct driver {
 
     struct list free_tasks;
     struct list free_runs;
-    uint32_t tasks_open;  /* submitted and not finished */
+    uint32_t tasks_open; /* submitted and not finished */
     uint32_t runs_open;
 
-    struct list idle;     /* struct hot.idle_link: may be evicted, oldest first */
+    struct list idle; /* struct hot.idle_link: may be evicted, oldest first */
     uint32_t idle_count;
-    struct heap timers;   /* struct hot.timer */
+    struct heap timers; /* struct hot.timer */
     uv_timer_t timer;
     uv_timer_t evict_timer;
     uv_timer_t close_timer;
-    int64_t armed_ms;     /* what `timer` was set for */
-    int64_t cold_ms;      /* earliest wake of an execution that is not hot; 0 = none */
+    int64_t armed_ms;             /* what `timer` was set for */
+    int64_t cold_ms;              /* earliest wake of an execution that is not hot; 0 = none */
     struct journal_due due_after; /* where the walk over what is due goes on */
-    struct list waits;    /* struct list_wait.link */
-    struct list requests; /* struct pending.link */
-    uint64_t drain_until; /* loop time */
+    struct list waits;            /* struct list_wait.link */
+    struct list requests;         /* struct pending.link */
+    uint64_t drain_until;         /* loop time */
     uint32_t handles_open;
 
     bool is_closing;
@@ -61,7 +61,7 @@ struct task {
     struct driver *driver;
     struct arena arena; /* what the command points to */
     struct list link;
-    task_done done;     /* may be NULL */
+    task_done done; /* may be NULL */
     void *arg;
     struct buf frame;
     struct exec *exec;
@@ -88,17 +88,17 @@ struct run {
     struct invocation invocation;
     struct driver *driver;
     struct list link;
-    struct exec *exec;  /* NULL when the attempt is fenced, or an ordinary invoke */
+    struct exec *exec; /* NULL when the attempt is fenced, or an ordinary invoke */
     uint32_t attempt;
     uint64_t environment;
     bool is_placed;
-    bool is_sent;       /* INVOKE was sent */
-    bool must_send;     /* as soon as the execution is not committing */
-    bool is_full;       /* send everything, the environment has no state */
+    bool is_sent;             /* INVOKE was sent */
+    bool must_send;           /* as soon as the execution is not committing */
+    bool is_full;             /* send everything, the environment has no state */
     struct journal_wait wait; /* for the views, before everything is sent */
     bool is_waiting;
     struct invoke_request *request; /* of an ordinary invoke; NULL when abandoned */
-    struct buf answer;  /* body of the message being made */
+    struct buf answer;              /* body of the message being made */
 };
 
 struct hot {
@@ -106,14 +106,14 @@ struct hot {
     struct exec *exec;
     uint8_t chain[SEAL_CHAIN_BYTES];
     uint64_t last_lsn;
-    struct run *run;           /* the current attempt's */
+    struct run *run;                    /* the current attempt's */
     struct function_revision *revision; /* referenced while hot */
-    struct list waiters;       /* struct waiter.link */
-    struct list payloads;      /* recent ones, for the next INVOKE */
+    struct list waiters;                /* struct waiter.link */
+    struct list payloads;               /* recent ones, for the next INVOKE */
     struct list idle_link;
     struct heap_node timer;
-    uint64_t environment;      /* that ran it last */
-    uint64_t known_record;     /* that environment has the state as of this record */
+    uint64_t environment;  /* that ran it last */
+    uint64_t known_record; /* that environment has the state as of this record */
     uint64_t known_change;
 };
 
@@ -121,7 +121,7 @@ struct hot {
 struct waiter {
     struct list link;
     struct driver *driver;
-    struct hot *hot;           /* NULL before the start is durable, or after the end */
+    struct hot *hot;                /* NULL before the start is durable, or after the end */
     struct invoke_request *request; /* NULL when abandoned */
 };
 

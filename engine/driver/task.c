@@ -28,8 +28,8 @@ struct task *task_create(struct driver *driver, enum command_kind kind, const st
                          task_done done, void *arg)
 {
     struct list *item = list_pop_front(&driver->free_tasks);
-    struct task *task = (item != NULL) ? container_of(item, struct task, link)
-                                       : mem_calloc(1, sizeof *task);
+    struct task *task =
+        (item != NULL) ? container_of(item, struct task, link) : mem_calloc(1, sizeof *task);
 
     if (task == NULL) {
         die("out of memory");
@@ -170,7 +170,6 @@ static void commit(struct task *task)
     journal_append(task->driver->journal, &task->append, after_commit);
     hot_of(task->exec)->last_lsn = task->append.lsn;
 }
-
 
 /* Actions and records live in the core until its next command. */
 static void take_actions(struct task *task, const struct actions *actions)
