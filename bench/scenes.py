@@ -139,13 +139,13 @@ def sleepers(build, options, figures):
     with Stage(build) as stage:
         limits = measure_limits(stage.build, stage.scratch, figures)
         stage.deploy("sleeper", "sleeper", concurrency=256, is_durable=True)
-        stage.deploy("echo", "echo", concurrency=4)
+        stage.deploy("echo", "echo", concurrency=64)
         warm = stage.load("sleeper:$LATEST", event=True, connections=64, count=200, prefix="1 ")
         wait_ended(stage, warm["count"])
-        stage.load("echo", seconds=1, rate=NEIGHBOUR_RATE, connections=4)
+        stage.load("echo", seconds=1, rate=NEIGHBOUR_RATE, connections=64)
         due_s = int(time.time()) + 15 + count // 2500
         run = put_to_sleep(stage, figures, limits, count, due_s)
-        quiet = stage.load("echo", seconds=3, rate=NEIGHBOUR_RATE, connections=4)
+        quiet = stage.load("echo", seconds=3, rate=NEIGHBOUR_RATE, connections=64)
         if time.time() > due_s - 1:
             raise BenchError("they were due before all of them slept: see --n")
         wake(stage, figures, limits, warm["count"] + count, due_s, quiet)
@@ -179,7 +179,7 @@ def wake(stage, figures, limits, ended, due_s, quiet):
         time.sleep(0.01)
     cost = Cost(stage)
     woken = ended - stage.status()["Executions"]["Ended"]
-    neighbour = stage.start_load("echo", seconds=300, rate=NEIGHBOUR_RATE, connections=4)
+    neighbour = stage.start_load("echo", seconds=300, rate=NEIGHBOUR_RATE, connections=64)
     wait_ended(stage, ended)
     took = time.time() - due_s
     neighbour.terminate()
@@ -196,6 +196,7 @@ def restart(build, options, figures):
     with Stage(build) as stage:
         stage.deploy("sleeper", "sleeper", concurrency=256, is_durable=True)
         stage.deploy("hold", "hold", concurrency=256, is_durable=True)
+        memory = machine.memory(stage.daemon.process.pid)[0]
         asleep = stage.load("sleeper:$LATEST", event=True, connections=256, seconds=120,
                             count=options.n, prefix="86400 ")
         wait_asleep(stage)
@@ -213,8 +214,9 @@ def restart(build, options, figures):
         wait_asleep(stage, running=HOT)
         figures.add("restart", "ms", statistics.median(took_ms), n=asleep["count"] + HOT,
                     max_ms=max(took_ms), from_kill_ms=statistics.median(whole_ms))
-        figures.add("restart.memory", "B each", machine.memory(stage.daemon.process.pid)[0] /
-                    asleep["count"], n=asleep["count"] + HOT)
+        memory = machine.memory(stage.daemon.process.pid)[0] - memory
+        figures.add("restart.memory", "B each", memory / asleep["count"], n=asleep["count"] + HOT,
+                    hot=stage.status()["Executions"]["Hot"])
 
 
 def cold(build, _, figures):
