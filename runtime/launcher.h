@@ -27,7 +27,8 @@ enum isolation { ISOLATION_SANDBOX, ISOLATION_NONE };
 
 struct launcher_options {
     const char *data_dir;  /* for launcher.lock; never visible to an environment */
-    const char *cache_dir; /* code cache: a tmpfs if possible; NULL: /run/pawl or $XDG_RUNTIME_DIR/pawl */
+    const char *cache_dir; /* of code, a tmpfs if possible; NULL: /run/pawl or
+                              $XDG_RUNTIME_DIR/pawl */
     const char *cgroup;    /* name below the controllers' roots; NULL: "pawl" */
     enum isolation isolation;
     uint64_t cache_bytes_max;

@@ -31,7 +31,8 @@ static int find_wanted(void)
 
     for (int i = 0; i < CRASH_POINT_COUNT && len > 0; i++) {
         if (strlen(point_names[i]) == len && strncmp(point_names[i], text, len) == 0) {
-            atomic_store(&passes_left, (text[len] == ':') ? (int)strtol(text + len + 1, NULL, 10) : 1);
+            atomic_store(&passes_left,
+                         (text[len] == ':') ? (int)strtol(text + len + 1, NULL, 10) : 1);
             return i;
         }
     }
