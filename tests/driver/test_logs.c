@@ -364,7 +364,24 @@ static void test_a_torn_line_does_not_swallow_the_next(void **state)
     open_logs(f, 1 << 20);
     append(f, "alpha", T0, "", "next");
     assert_int_equal(count_all(f, "alpha"), 2);
-    assert_non_null(strstr(f->text, "next"));
+    assert_non_null(strstr(f->text, "\n{\"time\":\"2026-11-23T09:29:22.123Z\",\"requestId\":"
+                                    "\"r-1\",\"level\":\"INFO\",\"message\":\"next\"}\n"));
+}
+
+static void test_a_torn_end_of_the_rotated_file_is_passed(void **state)
+{
+    struct fixture *f = *state;
+    char path[128];
+    int fd;
+
+    close_logs(f);
+    (void)snprintf(path, sizeof path, "%s/logs/alpha.jsonl.1", f->dir);
+    fd = open(path, O_WRONLY | O_CREAT, 0600);
+    assert_int_equal(write(fd, "{\"time\":\"2026-11-23T09:29", 25), 25);
+    (void)close(fd);
+    open_logs(f, 1 << 20);
+    append(f, "alpha", T0, "", "next");
+    assert_int_equal(count_all(f, "alpha"), 1);
 }
 
 static void test_a_read_is_bounded(void **state)
@@ -561,6 +578,7 @@ int main(void)
         TEST(test_a_reader_misses_nothing_when_files_are_rotated),
         TEST(test_a_slow_reader_goes_on_with_the_oldest_there_is),
         TEST(test_a_torn_line_does_not_swallow_the_next),
+        TEST(test_a_torn_end_of_the_rotated_file_is_passed),
         TEST(test_a_read_is_bounded),
         TEST(test_an_escaped_giant_can_still_be_read),
         TEST(test_a_flood_is_cut_and_says_so),

@@ -632,6 +632,10 @@ static void test_the_tail_is_lambdas(void **state)
                    id, id, id);
     assert_memory_equal(call.tail, start, strlen(start));
     assert_non_null(strstr(call.tail, "\tMemory Size: 128 MB\tInit Duration: "));
+    pool_invoke(f->pool, &call.invocation);
+    program_complete(&f->programs[0], call.invocation.number, "1");
+    WAIT_UNTIL(f, call.ended == 2);
+    assert_non_null(strstr(call.tail, "\tMemory Size: 128 MB\n")); /* it was warm */
 }
 
 static void test_the_tail_has_its_last_4_kib(void **state)

@@ -128,7 +128,8 @@ static void test_a_newcomer_does_not_pass_who_waits(void **state)
     call_start(&first, f, 0);
     call_start(&waiting, f, 0);
     WAIT_UNTIL(f, first.placed == 1);
-    first.again = f; /* its end invokes again, while its own place is free */
+    first.again = f; /* its end invokes again, while its own place is free, and wants that */
+    first.invocation.affinity = first.environment;
     program_expect_invoke(&f->programs[0], &first);
     program_complete(&f->programs[0], first.invocation.number, "1");
     WAIT_UNTIL(f, waiting.placed == 1);
@@ -326,17 +327,21 @@ static void test_a_busy_environment_is_not_reaped(void **state)
 {
     struct pool_fixture *f = *state;
     struct call calls[2];
-    uint64_t start = uv_hrtime();
+    uint64_t start;
 
-    f->options.idle_ms = 1;
+    f->options.idle_ms = 30;
     pool_fixture_open(f);
     call_start(&calls[0], f, 0);
     WAIT_UNTIL(f, calls[0].placed == 1);
-    while (uv_hrtime() - start < 50000000U) { /* it would have been by now */
+    finish_call(f, &f->programs[0], &calls[0]);
+    call_start(&calls[1], f, 0); /* it has been idle, so its deadline is set */
+    assert_int_equal(calls[1].environment, calls[0].environment);
+    start = uv_hrtime();
+    while (uv_hrtime() - start < 80000000U) { /* it would have been by now */
         (void)uv_run(&f->loop, UV_RUN_NOWAIT);
     }
     assert_false(f->programs[0].is_killed);
-    finish_call(f, &f->programs[0], &calls[0]);
+    finish_call(f, &f->programs[0], &calls[1]);
 }
 
 static void test_environments_of_a_deleted_function_go_when_idle(void **state)
