@@ -145,7 +145,7 @@ struct held *functions_find_name(const struct functions *functions, struct bytes
 {
     size_t place = find_place(functions, name, false);
 
-    if (name.len == 0 || place == functions->name_count ||
+    if (place == functions->name_count ||
         !bytes_equal(bytes_of_text(functions->names[place]->function.name), name)) {
         return NULL;
     }

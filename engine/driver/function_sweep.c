@@ -18,9 +18,6 @@ static bool is_free(const struct sweep *sweep, const struct function_revision *r
     const struct function *function = revision->function;
     bool is_latest = revision == function->latest;
 
-    if (is_latest && !function->is_deleted) {
-        return false;
-    }
     return revision->references == (is_latest ? 1U : 0U) &&
            !held_revision_of(revision)->code->is_unpacking &&
            !sweep->is_needed(sweep->arg, revision);
@@ -66,6 +63,7 @@ static bool is_function_free(const struct sweep *sweep, const struct function *f
     return true;
 }
 
+/* The newest one goes only with its function. */
 static int sweep_revisions(struct sweep *sweep, struct function *function, bool is_whole)
 {
     struct list *item = function->revisions.next;
@@ -89,9 +87,6 @@ static int sweep_function(struct sweep *sweep, struct held *held)
     struct object_key key;
     int r = 0;
 
-    if (held->change != NULL) {
-        return 0;
-    }
     if (is_whole) {
         function_key(&key, sweep->functions, &held->function.id);
         r = removal_of_one(sweep->functions, &key);

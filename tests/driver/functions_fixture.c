@@ -76,6 +76,7 @@ int launcher_unpack(struct launcher *launcher, const char *code, int archive, vo
     request->cb = cb;
     list_push_back(&requests, &request->link);
     played.asked++;
+    played.bytes += request->archive.len;
     fail_after(left);
     return 0;
 }

@@ -48,6 +48,7 @@ void fixture_wait_applied(struct fixture *f);
 
 struct played {
     uint32_t asked;    /* archives it was sent */
+    uint64_t bytes;    /* of these archives */
     uint32_t unpacked; /* that were good and new */
     struct buf last;   /* the last archive it got */
     size_t code_count; /* in its cache */

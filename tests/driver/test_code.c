@@ -68,9 +68,11 @@ static void test_code_that_is_there_costs_an_empty_message(void **state)
     struct function *function = create_now(f, "f", GOOD);
 
     played.asked = 0;
+    played.bytes = 0;
     played.unpacked = 0;
     assert_string_equal(unpack_now(f, function->latest), "");
     assert_int_equal(played.asked, 1);
+    assert_int_equal(played.bytes, 0);
     assert_int_equal(played.unpacked, 0);
 }
 
@@ -121,8 +123,11 @@ static void test_code_is_stored_once(void **state)
     struct fixture *f = *state;
     struct function *function = create_now(f, "one", GOOD);
 
+    record_appends(true);
     (void)create_now(f, "two", GOOD);
     update_now(f, function, NULL, GOOD);
+    record_appends(false);
+    assert_int_equal(appended_count, 3); /* revision, function, revision */
     assert_int_equal(count_objects(f, TENANT_A, "archive/"), 1);
     assert_int_equal(count_objects(f, TENANT_A, "code/"), 1);
     assert_int_equal(count_objects(f, TENANT_A, "revision/"), 3);
