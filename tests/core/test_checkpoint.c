@@ -315,6 +315,7 @@ static void test_the_result_of_the_execution_waits_for_its_invocation(void **sta
     assert_int_equal(fixture_complete(fixture, OUTCOME_SUCCEEDED), 0);
     EXPECT_RECORDS(fixture, INVOCATION_COMPLETED, EXECUTION_SUCCEEDED);
     EXPECT_TEXT(fixture->actions.records[1].payload, "early");
+    assert_int_equal(fixture->actions.records[1].error.len, 0);
     assert_int_equal(fixture->exec->status, EXEC_SUCCEEDED);
 }
 
@@ -345,6 +346,7 @@ static void test_a_recorded_failure_ends_even_a_lost_invocation(void **state)
     EXPECT_RECORDS(fixture, INVOCATION_COMPLETED, EXECUTION_FAILED);
     EXPECT_TEXT(fixture->actions.records[1].error, "why");
     assert_false(fixture->actions.records[1].has_payload);
+    assert_int_equal(fixture->actions.records[1].payload.len, 0);
 }
 
 int main(void)

@@ -9,6 +9,8 @@
 
 #define STEPS 20
 
+static const uint8_t large[40000]; /* results that no block of the core's has room for */
+
 static long allocations_left;
 static bool fails_once;
 
@@ -98,7 +100,7 @@ static void live_chain(struct life *life)
                                       .op_id = text("i"),
                                       .op_status = OP_SUCCEEDED,
                                       .has_payload = true,
-                                      .payload = text("the result of the child")});
+                                      .payload = bytes_of(large, sizeof large / 4)});
     (void)live(
         life, (struct command){.kind = COMMAND_COMPLETE, .attempt = 1, .outcome = OUTCOME_PENDING});
     life->now_ms += 5000;
@@ -111,7 +113,7 @@ static void live_end(struct life *life)
                                   .action = OP_SUCCEED,
                                   .id = text("e"),
                                   .has_payload = true,
-                                  .payload = text("the result of all")};
+                                  .payload = bytes_of(large, sizeof large)};
 
     checkpoint(life, 2, 1, &end, 1);
     (void)live(life, (struct command){
