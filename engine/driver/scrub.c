@@ -11,6 +11,7 @@
 struct scrub {
     struct driver *driver;
     uv_timer_t timer;
+    struct journal_wait wait;
     struct journal_list list;
     uint64_t checked;
     uint32_t damaged;
@@ -86,6 +87,14 @@ static void on_turn(uv_timer_t *timer)
     uv_close((uv_handle_t *)timer, on_closed);
 }
 
+/* All that was committed when it was asked for is looked at. */
+static void on_applied(struct journal_wait *wait)
+{
+    struct scrub *scrub = container_of(wait, struct scrub, wait);
+
+    (void)uv_timer_start(&scrub->timer, on_turn, 0, 0);
+}
+
 void driver_scrub(struct driver *driver, void *arg, driver_scrub_cb cb)
 {
     static const char none[] = "{\"Checked\":0,\"Damaged\":[\"out of memory\"]}";
@@ -103,5 +112,6 @@ void driver_scrub(struct driver *driver, void *arg, driver_scrub_cb cb)
     buf_append_text(&scrub->json, "{\"Damaged\":[");
     (void)uv_timer_init(driver->loop, &scrub->timer);
     scrub->timer.data = scrub;
-    (void)uv_timer_start(&scrub->timer, on_turn, 0, 0);
+    journal_wait_applied(driver->journal, &scrub->wait, journal_last_lsn(driver->journal),
+                         on_applied);
 }

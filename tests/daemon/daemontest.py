@@ -1,0 +1,237 @@
+"""The whole daemon over its real socket: what a client may count on.
+
+    daemontest.py BUILD
+
+Each test has a daemon of its own, on a data directory of its own, and real functions in
+real sandboxes (the handlers of the conformance suite).
+"""
+
+import json
+import os
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, "..", "harness")]
+
+from api import Api, ApiError  # noqa: E402
+from archive import zip_files  # noqa: E402
+from daemon import Daemon  # noqa: E402
+from laws import check_history  # noqa: E402
+
+BUILD = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else "build"
+HANDLERS = os.path.join(BUILD, "tests", "conformance", "conformance_handlers")
+DURABLE = {"DurableConfig": {"ExecutionTimeout": 3600, "RetentionPeriodInDays": 1}}
+WAIT_S = 60
+
+# docs/journal.md: format 1, suite 1, first of its execution, RUNNING, key epoch 1, tenant.
+FIRST_FRAME = struct.pack("<BBBBIQ", 1, 1, 1, 1, 1, 123456789012)
+
+
+def wait_for(what, condition):
+    end = time.monotonic() + WAIT_S
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"{what}: not within {WAIT_S} s")
+
+
+class DaemonTest(unittest.TestCase):
+    def setUp(self):
+        self.scratch = tempfile.TemporaryDirectory(prefix="pawl-test-")
+        self.daemon = Daemon(BUILD, os.path.join(self.scratch.name, "data"))
+        self.daemon.run()
+        self.api = Api(self.daemon.socket)
+
+    def tearDown(self):
+        self.daemon.kill()
+        self.scratch.cleanup()
+
+    def deploy(self, name, handler, **more):
+        self.api.create_function(name, zip_files({"bootstrap": HANDLERS}), handler, **more)
+        return name + ":$LATEST"
+
+    def start(self, function, payload, name=None, kind="Event"):
+        answer = self.api.invoke(function, json.dumps(payload), kind=kind, name=name)
+        return answer.headers["x-amz-durable-execution-arn"]
+
+    def until_event(self, arn, kind):
+        return wait_for(kind, lambda: next(
+            (event for event in self.api.history(arn) if event["EventType"] == kind), None))
+
+    def until_closed(self, arn):
+        return wait_for("the end", lambda: next(
+            (one for one in [self.api.get_execution(arn)] if one["Status"] != "RUNNING"), None))
+
+    def restart(self):
+        self.daemon.run()
+        self.api = Api(self.daemon.socket)
+
+    def kill_and_restart(self):
+        self.daemon.kill()
+        self.restart()
+
+    def refused(self, expected_status, expected_name, call, *arguments, **more):
+        with self.assertRaises(ApiError) as caught:
+            call(*arguments, **more)
+        self.assertEqual((caught.exception.status, caught.exception.name),
+                         (expected_status, expected_name))
+
+    # --- names ---------------------------------------------------------------------
+
+    def test_a_name_leads_to_one_execution(self):
+        function = self.deploy("greet", "1-1", **DURABLE)
+        first = self.api.invoke(function, '"World"', name="once")
+        again = self.api.invoke(function, '"World"', name="once")
+        self.assertEqual(first.body, again.body)
+        self.assertEqual(first.headers["x-amz-durable-execution-arn"],
+                         again.headers["x-amz-durable-execution-arn"])
+        self.refused(409, "DurableExecutionAlreadyStartedException", self.api.invoke, function,
+                     '"Moon"', name="once")
+
+    def test_a_name_is_known_after_kill_9(self):
+        function = self.deploy("greet", "1-1", **DURABLE)
+        first = self.api.invoke(function, '"World"', name="once")
+        self.kill_and_restart()
+        again = self.api.invoke(function, '"World"', name="once")
+        self.assertEqual(first.body, again.body)
+        self.refused(409, "DurableExecutionAlreadyStartedException", self.api.invoke, function,
+                     '"Moon"', name="once")
+
+    # --- crashes ---------------------------------------------------------------------
+
+    def test_a_wait_goes_on_after_kill_9(self):
+        arn = self.start(self.deploy("waits", "2-3", **DURABLE), None)
+        self.until_event(arn, "WaitStarted")
+        self.kill_and_restart()
+        self.assertEqual(self.until_closed(arn)["Status"], "SUCCEEDED")
+        check_history(self.api.history(arn), "SUCCEEDED")
+
+    def test_a_callback_reaches_an_execution_from_before_kill_9(self):
+        arn = self.start(self.deploy("asks", "4-1", **DURABLE), "approval")
+        started = self.until_event(arn, "CallbackStarted")
+        callback_id = started["CallbackStartedDetails"]["CallbackId"]
+        self.until_event(arn, "InvocationCompleted")
+        self.kill_and_restart()
+        self.api.callback(callback_id, "succeed", '"yes"')
+        self.assertEqual(self.until_closed(arn)["Status"], "SUCCEEDED")
+        self.refused(400, "CallbackTimeoutException", self.api.callback, callback_id, "succeed",
+                     '"again"')
+
+    def test_the_data_directory_has_one_daemon(self):
+        second = subprocess.run(
+            [self.daemon.program, "serve", "--data", self.daemon.data, "--socket",
+             self.daemon.socket + "2"], capture_output=True, text=True, timeout=60, check=False)
+        self.assertNotEqual(second.returncode, 0)
+        self.assertIn(self.daemon.data, second.stderr + second.stdout)
+        self.api.invoke(self.deploy("greet", "1-1", **DURABLE), '"World"')
+
+    def test_sigterm_ends_it_and_a_restart_goes_on(self):
+        arn = self.start(self.deploy("waits", "2-1", **DURABLE), None)
+        self.until_event(arn, "InvocationCompleted")
+        self.daemon.process.send_signal(signal.SIGTERM)
+        self.assertEqual(self.daemon.process.wait(60), 0)
+        self.restart()
+        self.assertEqual(self.until_closed(arn)["Status"], "SUCCEEDED")
+
+    # --- stop ------------------------------------------------------------------------
+
+    def test_stop_ends_a_suspended_execution_once(self):
+        arn = self.start(self.deploy("sleeps", "2-5", **DURABLE), None)
+        self.until_event(arn, "InvocationCompleted")
+        first = self.api.stop(arn)
+        self.assertEqual(self.api.stop(arn), first)
+        events = self.api.history(arn)
+        self.assertEqual(events[-1]["EventType"], "ExecutionStopped")
+        self.assertEqual(self.api.get_execution(arn)["Status"], "STOPPED")
+
+    def test_what_does_not_exist_is_not_found(self):
+        arn = self.start(self.deploy("greet", "1-1", **DURABLE), "World")
+        other = arn[:-12] + "000000000000"
+        self.refused(404, "ResourceNotFoundException", self.api.get_execution, other)
+        self.refused(404, "ResourceNotFoundException", self.api.stop, other)
+        self.refused(404, "ResourceNotFoundException", self.api.callback, "Zm9v", "succeed", "1")
+        self.refused(404, "ResourceNotFoundException", self.api.invoke, "nobody", "1")
+
+    # --- lists and histories -----------------------------------------------------------
+
+    def test_a_list_has_every_acknowledged_start_in_pages(self):
+        function = self.deploy("sleeps", "2-5", **DURABLE)
+        arns = {self.start(function, number) for number in range(25)}
+        seen = []
+        marker = ""
+        while True:
+            query = f"?MaxItems=10{marker}"
+            page = self.api.request(
+                "GET", "/2025-12-01/functions/sleeps/durable-executions" + query).json()
+            seen += [one["DurableExecutionArn"] for one in page["DurableExecutions"]]
+            if "NextMarker" not in page:
+                break
+            marker = "&Marker=" + page["NextMarker"].replace("+", "%2B").replace(
+                "/", "%2F").replace("=", "%3D")
+        self.assertEqual(len(seen), 25)
+        self.assertEqual(set(seen), arns)
+
+    def test_a_history_is_the_same_in_pages_and_backwards(self):
+        arn = self.start(self.deploy("waits", "3-18", **DURABLE), "x")
+        self.until_closed(arn)
+        whole = self.api.history(arn)
+        self.assertEqual(self.api.history(arn, items_max=3), whole)
+        self.assertEqual(self.api.history(arn, is_reverse=True), whole[::-1])
+        self.assertEqual(self.api.history(arn, items_max=3, is_reverse=True), whole[::-1])
+
+    # --- upkeep ------------------------------------------------------------------------
+
+    def test_a_backup_restores_what_was_acknowledged(self):
+        function = self.deploy("greet", "1-1", **DURABLE)
+        first = self.api.invoke(function, '"World"', name="kept")
+        target = os.path.join(self.scratch.name, "backup")
+        self.api.request("POST", "/pawl/v1/backup", json.dumps({"Directory": target}))
+        self.daemon.kill()
+        for key in ("root.key", "keyring"):
+            source = os.path.join(self.daemon.data, key)
+            with open(source, "rb") as file, \
+                    open(os.open(os.path.join(target, key), os.O_CREAT | os.O_WRONLY, 0o400),
+                         "wb") as copy:
+                copy.write(file.read())
+        os.chmod(target, 0o700)
+        self.daemon.data = target
+        self.restart()
+        self.assertEqual(self.api.invoke(function, '"World"', name="kept").body, first.body)
+
+    def test_verify_finds_a_sound_journal_sound(self):
+        self.api.invoke(self.deploy("greet", "1-1", **DURABLE), '"World"')
+        report = self.api.request("POST", "/pawl/v1/verify", "{}").json()
+        self.assertEqual((report["Checked"], report["Damaged"]), (1, []))
+        self.daemon.end()
+        done = subprocess.run([self.daemon.program, "verify", "--data", self.daemon.data],
+                              capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+    def test_verify_names_damage(self):
+        self.api.invoke(self.deploy("greet", "1-1", **DURABLE), '"World"')
+        self.daemon.end()
+        path = os.path.join(self.daemon.data, "views", "data.mdb")
+        with open(path, "r+b") as file:
+            content = file.read()
+            # Every copy of a first frame: its header, then 200 bytes on within its seals.
+            at = content.find(FIRST_FRAME)
+            self.assertGreater(at, 0)
+            while at >= 0:
+                file.seek(at + 300)
+                file.write(bytes(byte ^ 0x5A for byte in content[at + 300:at + 304]))
+                at = content.find(FIRST_FRAME, at + 1)
+        done = subprocess.run([self.daemon.program, "verify", "--data", self.daemon.data],
+                              capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
