@@ -102,7 +102,7 @@ bool function_name_parse(struct bytes text, struct function_name *ret_name)
     size_t count = split(text, parts);
     size_t at = (count <= PARTS_MAX) ? read_prefix(parts, count, &name) : PARTS_MAX;
 
-    if (at >= count || !function_name_is_plain(parts[at])) {
+    if (at == PARTS_MAX || at >= count || !function_name_is_plain(parts[at])) {
         return false;
     }
     name.name = parts[at];

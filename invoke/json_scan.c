@@ -1,5 +1,7 @@
 #include "invoke/json_scan.h"
 
+#include <endian.h>
+
 #define NUMBER_CHARS_MAX 40
 #define TOKENS_MAX 100000
 
@@ -105,33 +107,37 @@ static bool scan_wide(struct scan *scan)
     return len > 0 || fail(scan, "a string is not UTF-8");
 }
 
-/* Eight bytes of plain ASCII text at a time: none is a quote, a backslash, below a
- * blank or above 0x7E. A byte is zero in one of the words when it is special. */
-static bool is_plain_word(const uint8_t *at)
+/* Of eight bytes, how many at the front are plain ASCII text: no quote, no backslash,
+ * nothing below a blank or above 0x7E. A special byte leaves its highest bit set in one
+ * of the words; a borrow goes only upwards, so the lowest one set is never false. */
+static size_t count_plain(const uint8_t *at)
 {
     const uint64_t ones = 0x0101010101010101U;
     const uint64_t highs = 0x8080808080808080U;
     uint64_t word;
     uint64_t quote;
     uint64_t slash;
+    uint64_t special;
 
     memcpy(&word, at, sizeof word);
+    word = le64toh(word);
     quote = word ^ (ones * '"');
     slash = word ^ (ones * '\\');
-    return ((word | (word - ones * 0x20) | (quote - ones) | (slash - ones)) & highs) == 0;
+    special = (word | (word - ones * 0x20) | (quote - ones) | (slash - ones)) & highs;
+    return (special == 0) ? 8 : (size_t)__builtin_ctzll(special) / 8;
 }
 
 static void skip_plain(struct scan *scan)
 {
-    while (scan->end - scan->at >= 8 && is_plain_word(scan->at)) {
-        scan->at += 8;
+    size_t count = 8;
+
+    while (count == 8 && scan->end - scan->at >= 8) {
+        count = count_plain(scan->at);
+        scan->at += count;
     }
-    while (scan->at < scan->end && *scan->at >= 0x20 && *scan->at < 0x80 && *scan->at != '"' &&
-           *scan->at != '\\') {
+    while (count == 8 && scan->at < scan->end && *scan->at >= 0x20 && *scan->at < 0x80 &&
+           *scan->at != '"' && *scan->at != '\\') {
         scan->at++;
-        if (scan->end - scan->at >= 8 && is_plain_word(scan->at)) {
-            return;
-        }
     }
 }
 
@@ -153,8 +159,11 @@ static bool scan_string(struct scan *scan)
             }
         } else if (*scan->at < 0x20) {
             return fail(scan, "a string has a control character");
-        } else if (*scan->at >= 0x80 && !scan_wide(scan)) {
-            return false;
+        }
+        while (scan->at < scan->end && *scan->at >= 0x80) {
+            if (!scan_wide(scan)) {
+                return false;
+            }
         }
     }
 }
@@ -171,9 +180,9 @@ static size_t scan_digits(struct scan *scan)
     return (size_t)(scan->at - start);
 }
 
-static bool take(struct scan *scan, const char *any_of)
+static bool take(struct scan *scan, uint8_t c)
 {
-    if (scan->at == scan->end || *scan->at == '\0' || strchr(any_of, *scan->at) == NULL) {
+    if (scan->at == scan->end || *scan->at != c) {
         return false;
     }
     scan->at++;
@@ -184,15 +193,15 @@ static bool scan_number(struct scan *scan)
 {
     const uint8_t *start = scan->at;
 
-    (void)take(scan, "-");
-    if (!take(scan, "0") && scan_digits(scan) == 0) {
+    (void)take(scan, '-');
+    if (!take(scan, '0') && scan_digits(scan) == 0) {
         return fail(scan, "a number has no digits");
     }
-    if (take(scan, ".") && scan_digits(scan) == 0) {
+    if (take(scan, '.') && scan_digits(scan) == 0) {
         return fail(scan, "a fraction has no digits");
     }
-    if (take(scan, "eE")) {
-        (void)take(scan, "+-");
+    if (take(scan, 'e') || take(scan, 'E')) {
+        (void)(take(scan, '+') || take(scan, '-'));
         if (scan_digits(scan) == 0) {
             return fail(scan, "an exponent has no digits");
         }
@@ -275,7 +284,7 @@ static bool scan_name(struct scan *scan)
         return false;
     }
     skip_blanks(scan);
-    if (!take(scan, ":")) {
+    if (!take(scan, ':')) {
         return fail(scan, "a colon is missing");
     }
     scan->expect = EXPECT_VALUE;
@@ -292,7 +301,7 @@ static bool scan_behind(struct scan *scan)
     if (*scan->at == (is_object ? '}' : ']')) {
         return close_one(scan);
     }
-    if (!take(scan, ",")) {
+    if (!take(scan, ',')) {
         return fail(scan, "a comma or the end of an array or object is missing");
     }
     scan->expect = is_object ? EXPECT_NAME : EXPECT_VALUE;

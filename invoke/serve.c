@@ -395,6 +395,8 @@ int serve_main(const struct options *options)
     server->options = options;
     r = options_configure(options, &server->config);
     if (r != 0) {
+        config_fini(&server->config);
+        mem_free(server);
         return SERVE_EXIT_USAGE;
     }
     log_set_level((enum log_level)server->config.log_level);

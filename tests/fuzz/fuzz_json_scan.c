@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "invoke/json_scan.h"
 #include "tests/fuzz/target.h"
@@ -33,7 +34,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!is_json && problem.offset > size) {
         abort();
     }
-    if (has_tree && !is_json && strstr(problem.text, "deeply") == NULL) {
+    /* A zero byte behind a value is the end of the text to jansson, and to us not. */
+    if (has_tree && !is_json && strstr(problem.text, "deeply") == NULL &&
+        memchr(data, 0, size) == NULL) {
         (void)fprintf(stderr, "jansson takes it, we do not: %s at %zu\n", problem.text,
                       problem.offset);
         abort();

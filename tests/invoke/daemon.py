@@ -39,6 +39,7 @@ class Case(unittest.TestCase):
         self.data = os.path.join(self.directory, "data")
         self.socket = os.path.join(self.directory, "run", "pawl.sock")
         self.processes = []
+        self.drain_s = 1
 
     def tearDown(self):
         for process in self.processes:
@@ -57,7 +58,7 @@ class Case(unittest.TestCase):
         with open(os.path.join(self.directory, "log"), "ab") as log:
             process = subprocess.Popen(
                 [PAWL, command, "--data", self.data, "--socket", self.socket, "--cache-dir",
-                 os.path.join(self.directory, "cache"), "--drain", "1", *arguments],
+                 os.path.join(self.directory, "cache"), "--drain", str(self.drain_s), *arguments],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
                 env=dict(os.environ, **environ))
         self.processes.append(process)

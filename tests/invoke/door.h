@@ -25,8 +25,7 @@ void door_ask(struct door *door, const char *line, const char *headers, const ch
 
 /* The same, and checks: the status, and that every text is in head or body. */
 #define EXPECT(door, line, headers, body, status, ...)                                             \
-    door_expect(door, line, headers, body, status,                                                 \
-                (const char *const[]){"", ##__VA_ARGS__, NULL})
+    door_expect(door, line, headers, body, status, (const char *const[]){"", ##__VA_ARGS__, NULL})
 void door_expect(struct door *door, const char *line, const char *headers, const char *body,
                  int status, const char *const *texts);
 

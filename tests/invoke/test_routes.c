@@ -1,6 +1,10 @@
 /* What clients send arrives at the driver, and what it answers goes back, in Lambda's
  * forms. */
 #include <stdlib.h>
+#include <sys/socket.h>
+
+#include "engine/base/err.h"
+#include "engine/base/mem.h"
 
 #include "tests/invoke/door.h"
 
@@ -12,6 +16,7 @@
     "execution%2Fn%2F0193"
 #define F "/2015-03-31/functions"
 #define D "/2025-12-01/durable-executions/" EXECUTION_PATH
+#define NO_TOKEN "0000000000000000000000000000000000000000000000000000000000000000"
 #define C "/2025-12-01/durable-execution-callbacks/a%2B%2F%3D"
 
 /* --- the door -------------------------------------------------------------------------- */
@@ -51,8 +56,7 @@ static void test_no_route_is_reached_over_tcp_without_credentials(void **state)
 {
     static const char *const headers[] = {
         "Host: localhost\r\n",
-        "Host: localhost\r\nAuthorization: Bearer "
-        "0000000000000000000000000000000000000000000000000000000000000000\r\n",
+        "Host: localhost\r\nAuthorization: Bearer " NO_TOKEN "\r\n",
         "Host: localhost\r\nAuthorization: AWS4-HMAC-SHA256 Credential=a/b/c\r\n",
     };
     struct door *door = *state;
@@ -615,6 +619,82 @@ static void test_a_slow_reader_of_logs_is_waited_for(void **state)
     free(line);
 }
 
+/* --- without memory -------------------------------------------------------------------------- */
+
+static int allocations_left;
+
+static void drop_error(int code, const char *file, int line, const char *text)
+{
+    (void)code;
+    (void)file;
+    (void)line;
+    (void)text;
+}
+
+static bool may_allocate(size_t size)
+{
+    (void)size;
+    return allocations_left-- > 0;
+}
+
+/* One request while the n-th allocation fails: answered, or the connection ends. */
+static bool survives(struct door *door, const char *text, int n)
+{
+    struct client client;
+    bool is_whole;
+
+    client_open_unix(&client, &door->http);
+    WAIT_FOR(&door->http, (turn(&door->http), true));
+    allocations_left = n;
+    mem_set_hook(may_allocate);
+    (void)send(client.fd, text, strlen(text), MSG_NOSIGNAL);
+    for (int i = 0; i < 20; i++) {
+        turn(&door->http);
+    }
+    is_whole = allocations_left >= 0;
+    mem_set_hook(NULL);
+    WAIT_FOR(&door->http, (client_poll(&client), client.is_ended || client.received.len > 0));
+    client_close(&client);
+    return is_whole;
+}
+
+static void test_a_failed_allocation_ends_one_request(void **state)
+{
+    static const char *const texts[] = {
+        "POST " F "/f/invocations HTTP/1.1\r\nHost: x\r\nX-Amz-Log-Type: Tail\r\n"
+        "X-Amz-Client-Context: e30=\r\nContent-Length: 2\r\n\r\n{}",
+        "POST " F " HTTP/1.1\r\nHost: x\r\nContent-Length: 130\r\n\r\n"
+        "{\"FunctionName\":\"g\",\"Role\":\"r\",\"Runtime\":\"x\",\"Handler\":\"h\",\"Code\":"
+        "{\"ZipFile\":\"UEsF\"},\"Environment\":{\"Variables\":{\"A\":\"123456\"}}}  ",
+        "GET " F "/f HTTP/1.1\r\nHost: x\r\n\r\n",
+        "POST " D "/checkpoint HTTP/1.1\r\nHost: x\r\nContent-Length: 126\r\n\r\n"
+        "{\"CheckpointToken\":\"YQ==\",\"Updates\":[{\"Id\":\"1\",\"Type\":\"STEP\",\"Action\":"
+        "\"FAIL\",\"Error\":{\"ErrorType\":\"T\",\"StackTrace\":[\"a\"]}}]}  ",
+        "GET /pawl/v1/executions?Sort=name HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET /pawl/v1/logs/f HTTP/1.1\r\nHost: x\r\n\r\n",
+        "GET /pawl/v1/status HTTP/1.1\r\nHost: x\r\n\r\n",
+    };
+    struct door *door = *state;
+
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        int n = 0;
+
+        fake_reset();
+        fake_add_function("f", true);
+        fake.answer.log_tail = bytes_of_text("tail");
+        fake.json = "{\"Executions\":[{\"DurableExecutionArn\":\"1\"}]}";
+        fake.lines = "{}\n";
+        fake.log_reads = 1000;
+        err_set_sink(drop_error);
+        while (!survives(door, texts[i], n)) {
+            fake.log_reads = 2;
+            n++;
+            assert_true(n < 200);
+        }
+        err_set_sink(NULL);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -648,6 +728,7 @@ int main(void)
         UNIX(test_logs_are_streamed_to_their_end),
         UNIX(test_followed_logs_go_on_until_the_client_leaves),
         UNIX(test_a_slow_reader_of_logs_is_waited_for),
+        UNIX(test_a_failed_allocation_ends_one_request),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,7 @@
 """pawl serve: how it starts, refuses to, reads its configuration again, and ends."""
+import base64
+import io
+import json
 import os
 import re
 import signal
@@ -7,6 +10,7 @@ import stat
 import subprocess
 import sys
 import unittest
+import zipfile
 
 import daemon
 
@@ -51,15 +55,33 @@ class Serve(daemon.Case):
             self.assertIn(("Max", "core", "file", "size", "0", "0", "bytes"),
                           [tuple(line.split()) for line in file])
 
+    def sleeper(self):
+        """A program that runs, and never says that it is ready."""
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as file:
+            info = zipfile.ZipInfo("bootstrap")
+            info.external_attr = 0o755 << 16
+            file.writestr(info, "#!/bin/sh\nexec sleep 1000\n")
+        return base64.b64encode(archive.getvalue()).decode()
+
     def test_second_signal_ends_at_once(self):
-        process, _ = self.serve()
-        connection = daemon.Connection(self.socket)
-        connection.request("GET", "/pawl/v1/status")
-        connection.getresponse().read()
+        path = os.path.join(self.directory, "own.ini")
+        with open(path, "w", encoding="ascii") as file:
+            file.write("[limits]\nenvironment_init_ms = 600000\n")
+        self.drain_s = 600
+        process, _ = self.serve("--config", path)
+        body = {"FunctionName": "f", "Role": "r", "Runtime": "provided.al2023", "Handler": "h",
+                "Timeout": 900, "Code": {"ZipFile": self.sleeper()}}
+        self.assertEqual(self.ask("POST", "/2015-03-31/functions", json.dumps(body))[0], 201)
+        caller = daemon.Connection(self.socket)
+        caller.request("POST", "/2015-03-31/functions/f/invocations", "{}")
+        daemon.wait_for("an environment", lambda: json.loads(
+            self.ask("GET", "/pawl/v1/status")[1])["Environments"])
         process.send_signal(signal.SIGTERM)
+        daemon.wait_for("the drain", lambda: "ending: running functions have 600 s" in self.log())
         process.send_signal(signal.SIGINT)
-        self.assertIn(process.wait(daemon.DEADLINE_S), (0, 128 + signal.SIGINT))
-        connection.close()
+        self.assertEqual(process.wait(daemon.DEADLINE_S), 128 + signal.SIGINT)
+        caller.close()
 
     def test_a_second_daemon_is_refused(self):
         first, _ = self.serve()
