@@ -80,7 +80,8 @@ visible() {
 write_config() {
     local grants
     grants=$(visible | paste -sd, | sed 's/,/, /g')
-    printf '[function audit]\ngrants = %s, %s\n' "$grants" "$DIR/ledger" >"$DIR/pawl.ini"
+    printf '[daemon]\ndrain_s = 1\n\n[function audit]\ngrants = %s, %s\n' \
+        "$grants" "$DIR/ledger" >"$DIR/pawl.ini"
 }
 
 # dpkg's path filters, in the order in which it reads them.
