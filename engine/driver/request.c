@@ -328,10 +328,21 @@ void driver_get_state(struct driver *driver, struct execution_request *request)
 
 /* --- reading --------------------------------------------------------------------------------- */
 
+static void on_readable(struct task *task);
+
+/* It may have ended and been forgotten while the views caught up: then it is loaded
+ * again, and needs no waiting. */
 static void on_views_ready(struct journal_wait *wait)
 {
     struct pending *pending = container_of(wait, struct pending, wait);
-    struct execution_request *request = take(pending);
+    struct execution_request *request;
+
+    if (core_find(pending->driver->core, &pending->exec_id) == NULL) {
+        task_submit(task_create(pending->driver, COMMAND_READ, &pending->exec_id, on_readable,
+                                pending));
+        return;
+    }
+    request = take(pending);
 
     if (request != NULL) {
         pending->render(pending->driver, request, &pending->exec_id);
