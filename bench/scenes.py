@@ -186,7 +186,8 @@ def wake(stage, figures, limits, ended, due_s, quiet):
     busy = stage.end_load(neighbour)
     each = cost.each(woken, busy["client_cpu_s"])
     figures.add("sleepers.wake", "wakes/s", woken / took, n=woken,
-                limit=commits_limit(limits, 256), **each, **stage.lag())
+                limit=commits_limit(limits, 256), **each, **stage.lag(),
+                environments_started=stage.status()["EnvironmentsStarted"])
     figures.add("sleepers.neighbour", "x quiet p99", busy["p99_us"] / max(quiet["p99_us"], 1),
                 n=woken, run=busy, quiet_p99_us=quiet["p99_us"])
 
