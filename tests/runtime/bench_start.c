@@ -90,7 +90,7 @@ static void bench(enum isolation isolation, const char *name, int runs, int paus
 
 int main(int argc, char **argv)
 {
-    int runs = (argc > 1) ? atoi(argv[1]) : 300;
+    int runs = (argc > 1) ? (int)strtol(argv[1], NULL, 10) : 300;
     static double us[RUNS_MAX];
 
     fixture_enter(argc, argv);

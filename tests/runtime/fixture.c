@@ -57,7 +57,7 @@ void fixture_enter(int argc, char **argv)
     const char *fd = getenv("PAWL_LAUNCHER_FD");
 
     if (argc > 1 && strcmp(argv[1], "launcher") == 0) {
-        exit((fd != NULL) ? launcher_main(atoi(fd)) : 64);
+        exit((fd != NULL) ? launcher_main((int)strtol(fd, NULL, 10)) : 64);
     }
     if (argc > 1 && strcmp(argv[1], "--user") == 0) {
         become_user();
@@ -354,6 +354,16 @@ void run_wait_text(struct run *run, struct fixture *f, const char *text)
         (void)drain(run);
     }
     assert_has((char *)run->output.data, text);
+}
+
+void run_wait_pid(struct run *run, struct fixture *f)
+{
+    uint64_t deadline = now_ms() + DEADLINE_MS;
+
+    while (environment_pid(run->environment) == 0 && !run->is_ended && now_ms() < deadline) {
+        turn(run, f);
+    }
+    assert_true(environment_pid(run->environment) > 0);
 }
 
 void run_fini(struct run *run)

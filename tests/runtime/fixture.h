@@ -77,6 +77,7 @@ void run_start(struct run *run, struct fixture *f, const char *command,
  * holds `text`. Fails the test after 60 s. */
 void run_wait_end(struct run *run, struct fixture *f);
 void run_wait_text(struct run *run, struct fixture *f, const char *text);
+void run_wait_pid(struct run *run, struct fixture *f); /* until it is known */
 void run_fini(struct run *run);
 
 /* All of it: starts, waits. The output is a string. */

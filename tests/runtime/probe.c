@@ -280,7 +280,7 @@ static long push_terminal(void)
 static void attack_processes(void)
 {
     const char *host = getenv("HOST_PID");
-    int pid = (host != NULL) ? atoi(host) : 0x7fffff;
+    int pid = (host != NULL) ? (int)strtol(host, NULL, 10) : 0x7fffff;
     char path[64];
 
     ATTACK("ptrace child", trace_child());
@@ -568,8 +568,8 @@ static void echo(void)
     char data[256];
     ssize_t n;
 
-    while ((n = read(atoi(getenv("PAWL_FD")), data, sizeof data)) > 0) {
-        (void)write(atoi(getenv("PAWL_FD")), data, (size_t)n);
+    while ((n = read((int)strtol(getenv("PAWL_FD"), NULL, 10), data, sizeof data)) > 0) {
+        (void)write((int)strtol(getenv("PAWL_FD"), NULL, 10), data, (size_t)n);
     }
     printf("eof\n");
 }
@@ -604,7 +604,7 @@ static void nothing(void)
 
 static void touch_native(void)
 {
-    (void)write(atoi(getenv("PAWL_FD")), "!", 1);
+    (void)write((int)strtol(getenv("PAWL_FD"), NULL, 10), "!", 1);
 }
 
 static const struct {
@@ -642,10 +642,10 @@ int main(void)
         return 99;
     }
     if (strncmp(command, "exit:", 5) == 0) {
-        return atoi(command + 5);
+        return (int)strtol(command + 5, NULL, 10);
     }
     if (strncmp(command, "signal:", 7) == 0) {
-        (void)raise(atoi(command + 7));
+        (void)raise((int)strtol(command + 7, NULL, 10));
     }
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         if (strcmp(command, commands[i].name) == 0) {

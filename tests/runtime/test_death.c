@@ -21,9 +21,7 @@ static void wait_for_pids(struct fixture *f, struct run *runs)
 {
     for (int i = 0; i < RUNS; i++) {
         run_wait_text(&runs[i], f, "ready");
-        while (environment_pid(runs[i].environment) == 0) {
-            (void)uv_run(&f->loop, UV_RUN_ONCE);
-        }
+        run_wait_pid(&runs[i], f);
     }
 }
 
@@ -112,9 +110,7 @@ static void be_daemon(struct fixture *f, struct told *told, int ready)
     run_wait_text(&runs[0], f, "lingering");
     for (int i = 1; i < RUNS; i++) {
         run_wait_text(&runs[i], f, "ready");
-        while (environment_pid(runs[i].environment) == 0) {
-            (void)uv_run(&f->loop, UV_RUN_ONCE);
-        }
+        run_wait_pid(&runs[i], f);
         told->environments[i] = environment_pid(runs[i].environment);
     }
     told->launcher = launcher_pid(f->launcher);

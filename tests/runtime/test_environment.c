@@ -60,9 +60,7 @@ static void test_a_kill_ends_it_and_its_pid_was_known(void **state)
 
     run_start(&run, f, "wait", NULL);
     run_wait_text(&run, f, "ready");
-    while (environment_pid(run.environment) == 0) {
-        (void)uv_run(&f->loop, UV_RUN_ONCE);
-    }
+    run_wait_pid(&run, f);
     pid = environment_pid(run.environment);
     assert_true(is_alive(pid));
     environment_kill(run.environment);

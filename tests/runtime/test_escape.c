@@ -380,9 +380,7 @@ static void test_each_environment_has_a_user_of_its_own_outside(void **state)
 
         run_start(&runs[i], f, "wait", NULL);
         run_wait_text(&runs[i], f, "ready");
-        while (environment_pid(runs[i].environment) == 0) {
-            (void)uv_run(&f->loop, UV_RUN_ONCE);
-        }
+        run_wait_pid(&runs[i], f);
         (void)snprintf(path, sizeof path, "/proc/%d/uid_map",
                        (int)environment_pid(runs[i].environment));
         file = fopen(path, "re");

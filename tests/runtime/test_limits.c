@@ -75,7 +75,7 @@ static void test_a_fork_bomb_is_bounded_and_dies_at_once(void **state)
     struct fixture *f = *state;
     struct run run;
     const char *output = run_all(&run, f, "bomb", &options);
-    int count = atoi(output + strlen("forked "));
+    int count = (int)strtol(output + strlen("forked "), NULL, 10);
 
     print_message("%s", output);
     assert_has(output, "then EAGAIN");
@@ -90,7 +90,7 @@ static void test_tmp_and_shm_share_one_size(void **state)
     const struct run_options options = {.tmp_mb = 4};
     struct run run;
     const char *output = run_all(&run, *state, "fill", &options);
-    int kilobytes = atoi(output + strlen("wrote "));
+    int kilobytes = (int)strtol(output + strlen("wrote "), NULL, 10);
 
     print_message("%s", output);
     assert_has(output, "then ENOSPC");
@@ -118,7 +118,7 @@ static void test_files_in_tmp_are_bounded(void **state)
     const char *output = run_all(&run, *state, "inodes", &options);
 
     assert_has(output, "then ENOSPC");
-    assert_in_range(atoi(output + strlen("made ")), 60000, 65536);
+    assert_in_range((int)strtol(output + strlen("made "), NULL, 10), 60000, 65536);
     run_fini(&run);
 }
 

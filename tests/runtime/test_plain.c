@@ -34,9 +34,7 @@ static void test_a_kill_takes_the_group(void **state)
 
     run_start(&run, f, "wait", NULL);
     run_wait_text(&run, f, "ready");
-    while (environment_pid(run.environment) == 0) {
-        (void)uv_run(&f->loop, UV_RUN_ONCE);
-    }
+    run_wait_pid(&run, f);
     pid = environment_pid(run.environment);
     environment_kill(run.environment);
     run_wait_end(&run, f);
@@ -78,9 +76,7 @@ static void test_the_launchers_death_takes_it_along(void **state)
 
     run_start(&run, f, "wait", NULL);
     run_wait_text(&run, f, "ready");
-    while (environment_pid(run.environment) == 0) {
-        (void)uv_run(&f->loop, UV_RUN_ONCE);
-    }
+    run_wait_pid(&run, f);
     pid = environment_pid(run.environment);
     assert_int_equal(kill(launcher_pid(f->launcher), SIGKILL), 0);
     while (!f->is_lost && now_ms() < deadline) {
