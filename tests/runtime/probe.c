@@ -531,7 +531,8 @@ static void loopback(void)
     tell("connect", connect(client, (struct sockaddr *)&address, len));
     client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     tell("outside", connect(client, (struct sockaddr *)&outside, sizeof outside));
-    outside.sin_port = htons((uint16_t)atoi((getenv("PORT") != NULL) ? getenv("PORT") : "9"));
+    outside.sin_port =
+        htons((uint16_t)strtol((getenv("PORT") != NULL) ? getenv("PORT") : "9", NULL, 10));
     outside.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     tell("host port", connect(client, (struct sockaddr *)&outside, sizeof outside));
