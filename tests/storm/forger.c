@@ -153,7 +153,7 @@ static void finish(struct forger *forger, uint64_t invocation, uint32_t attempt)
 static void on_invoke(struct forger *forger, const struct frame *frame)
 {
     struct wire_invoke invoke;
-    bool has_waited = false;
+    enum op_status waiting = OP_STATUS_NONE;
 
     if (wire_get_invoke(&forger->arena, frame->body, &invoke) != 0) {
         die("decode");
@@ -163,10 +163,14 @@ static void on_invoke(struct forger *forger, const struct frame *frame)
         return;
     }
     for (size_t i = 0; i < invoke.operation_count; i++) {
-        has_waited = has_waited || invoke.operations[i].type == OP_WAIT;
+        if (invoke.operations[i].type == OP_WAIT) {
+            waiting = invoke.operations[i].status;
+        }
     }
-    if (has_waited) {
+    if (waiting == OP_SUCCEEDED) {
         finish(forger, frame->invocation, invoke.attempt);
+    } else if (waiting == OP_STARTED) { /* cut off by a kill before it was suspended */
+        complete(forger, frame->invocation, WIRE_OUTCOME_PENDING, NULL);
     } else {
         begin(forger, frame->invocation, invoke.attempt);
     }
