@@ -495,6 +495,18 @@ static void run(struct client *client)
     }
 }
 
+/* Of an open loop: what was due and never sent, for want of a free connection. */
+static uint64_t unsent(const struct client *client, double seconds)
+{
+    double length = (seconds < client->options.seconds) ? seconds : client->options.seconds;
+    uint64_t due = (uint64_t)(length * (double)client->options.rate);
+
+    if (client->options.count > 0 && due > client->options.count) {
+        due = client->options.count;
+    }
+    return (due > client->started) ? due - client->started : 0;
+}
+
 static double cpu_s(void)
 {
     struct rusage use;
@@ -521,10 +533,11 @@ static void report(const struct client *client, double seconds)
 {
     (void)printf("{\"count\":%" PRIu64 ",\"seconds\":%.6f,\"per_s\":%.1f,\"p50_us\":%.1f,"
                  "\"p99_us\":%.1f,\"max_us\":%.1f,\"refused\":%" PRIu64 ",\"errors\":%" PRIu64
-                 ",\"client_cpu_s\":%.3f,\"first_error\":",
+                 ",\"unsent\":%" PRIu64 ",\"client_cpu_s\":%.3f,\"first_error\":",
                  client->answered, seconds, (double)client->answered / seconds,
                  histogram_us(&client->histogram, 0.5), histogram_us(&client->histogram, 0.99),
-                 (double)client->histogram.max_ns / 1000, client->refused, client->errors, cpu_s());
+                 (double)client->histogram.max_ns / 1000, client->refused, client->errors,
+                 unsent(client, seconds), cpu_s());
     print_text(client->first_error);
     (void)printf(",\"samples\":[");
     for (unsigned i = 0; i < client->sample_count; i++) {

@@ -189,7 +189,7 @@ def wake(stage, figures, limits, ended, due_s, quiet):
                 limit=commits_limit(limits, 256), **each, **stage.lag(),
                 environments_started=stage.status()["EnvironmentsStarted"])
     figures.add("sleepers.neighbour", "x quiet p99", busy["p99_us"] / max(quiet["p99_us"], 1),
-                n=woken, run=busy, quiet_p99_us=quiet["p99_us"])
+                n=woken, run=busy, quiet_p99_us=quiet["p99_us"], unsent=busy["unsent"])
 
 
 def restart(build, options, figures):
