@@ -37,6 +37,7 @@ struct driver {
     uv_timer_t timer;
     uv_timer_t evict_timer;
     uv_timer_t close_timer;
+    uv_timer_t expire_timer;
     int64_t armed_ms;             /* what `timer` was set for */
     int64_t cold_ms;              /* earliest wake of an execution that is not hot; 0 = none */
     struct journal_due due_after; /* where the walk over what is due goes on */
