@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/securebits.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -42,6 +43,38 @@ int confine_capabilities(struct failure *failure)
     }
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
         return failure_errno(failure, "set no_new_privs");
+    }
+    return 0;
+}
+
+int confine_launcher(struct failure *failure)
+{
+    static const unsigned kept[] = {
+        CAP_SYS_ADMIN,
+        CAP_SETUID,
+        CAP_SETGID,
+        CAP_CHOWN,
+        CAP_FOWNER,
+        CAP_KILL,
+        CAP_SETFCAP /* to map root, as an ordinary user's launcher is one */,
+        CAP_DAC_READ_SEARCH,
+        CAP_DAC_OVERRIDE};
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct sets[2];
+    uint32_t mask = 0;
+
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+        mask |= 1u << kept[i]; /* all below 32 */
+    }
+    if (syscall(SYS_capget, &header, sets) != 0) {
+        return failure_errno(failure, "read capabilities");
+    }
+    sets[0].effective &= mask;
+    sets[0].permitted &= mask;
+    sets[0].inheritable = 0;
+    memset(&sets[1], 0, sizeof sets[1]);
+    if (syscall(SYS_capset, &header, sets) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+        return failure_errno(failure, "drop capabilities");
     }
     return 0;
 }

@@ -15,4 +15,8 @@ int confine_program(int landlock_abi, const struct filter *filter, struct failur
 /* An unpacker: nothing but what is below `dir`. */
 int confine_unpack(int landlock_abi, const struct filter *filter, int dir, struct failure *failure);
 
+/* The launcher itself, for sandboxes: keeps what making them takes (mounts, users,
+ * files of others, signals to others) and gives up the rest. */
+int confine_launcher(struct failure *failure);
+
 #endif /* RUNTIME_CONFINE_H */

@@ -7,6 +7,7 @@
 #include <net/if.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,9 +28,9 @@
  *     more user namespaces; "PREPARED" goes up. So far nothing is known of whom it is
  *     for, and nothing of theirs is visible: this part runs ahead of time.
  *   - "GO" comes down with the request and the mounts of code and grants;
- *   - settle(): /tmp, code, grants; the root becomes read-only; limits; descriptors;
+ *   - settle(): /tmp, code, grants; the root becomes read-only; descriptors;
  *     capabilities, Landlock, seccomp. From here on not even the init has a way out.
- *   - run(): vfork and exec. "STARTED" goes up, "EXITED" when the program is gone;
+ *   - run(): vfork, limits and exec. "STARTED" goes up, "EXITED" when the program is gone;
  *     the kernel kills what is left when the init ends.
  *
  * When a step fails, "FAILED" goes up with the step's name and the process ends. */
@@ -200,9 +201,6 @@ static int settle(struct init *init)
     wait_for(init, MESSAGE_GO, &fds);
     r = furnish(init, &fds);
     if (r == 0) {
-        r = program_limit(&init->request.limits, init->plan->is_data_limited, &init->failure);
-    }
-    if (r == 0) {
         r = program_take_fds(fds.fds[GO_NATIVE], fds.fds[GO_OUTPUT], &init->failure);
     }
     message_fds_close(&fds);
@@ -215,23 +213,35 @@ static int settle(struct init *init)
 
 /* --- running ------------------------------------------------------------------------ */
 
-static void start_program(struct init *init, const char *path, pid_t *ret_pid)
+/* The child has our memory until it execs: its limits bind it alone, and what it writes
+ * into `failure` is ours to report. */
+static void become_program(struct init *init, const char *path)
 {
-    static volatile int exec_error; /* vfork: the child writes our memory */
+    (void)setsid();
+    if (program_limit(&init->request.limits, init->plan->is_data_limited, &init->failure) == 0) {
+        program_exec(path, &init->request);
+        (void)failure_errno(&init->failure, "start %s", init->request.program);
+    }
+}
+
+static pid_t start_program(struct init *init, const char *path)
+{
+    static volatile bool has_failed; /* written by the child */
     pid_t pid = vfork();
 
     if (pid == 0) {
-        (void)setsid();
-        program_exec(path, &init->request);
-        exec_error = errno;
+        become_program(init, path);
+        has_failed = true;
         _exit(127);
     }
-    errno = (pid < 0) ? errno : exec_error;
-    if (errno != 0 || pid < 0) {
-        (void)failure_errno(&init->failure, "start %s", init->request.program);
+    if (pid < 0) {
+        (void)failure_errno(&init->failure, "start a process");
         fail(init);
     }
-    *ret_pid = pid;
+    if (has_failed) {
+        fail(init);
+    }
+    return pid;
 }
 
 static void report_exit(const struct init *init, int status)
@@ -268,14 +278,14 @@ static void run(struct init *init) __attribute__((noreturn));
 static void run(struct init *init)
 {
     char path[REQUEST_PROGRAM_MAX + 16];
-    pid_t pid = 0;
+    pid_t pid;
 
     (void)snprintf(path, sizeof path, ROOTFS_TASK "/%s", init->request.program);
     if (chdir(ROOTFS_TASK) != 0) {
         (void)failure_errno(&init->failure, "enter the code");
         fail(init);
     }
-    start_program(init, path, &pid);
+    pid = start_program(init, path);
     (void)close_range(STDIN_FILENO, REQUEST_PROGRAM_FD, 0);
     request_fini(&init->request);
     say(init, MESSAGE_STARTED, "");

@@ -17,6 +17,7 @@
 #include "engine/base/log.h"
 #include "runtime/base.h"
 #include "runtime/cell.h"
+#include "runtime/confine.h"
 #include "runtime/landlock.h"
 #include "runtime/launcher.h"
 #include "runtime/message.h"
@@ -392,6 +393,9 @@ static int set_up(struct server *server, struct failure *failure)
         server->has_cgroups = true;
         cgroups_open(&server->cells.cgroups, server->options.cgroup, server->instance);
         r = base_build(&server->base, &server->options, server->instance, failure);
+    }
+    if (r == 0 && server->base.is_sandboxed) {
+        r = confine_launcher(failure);
     }
     if (r == 0) {
         init_parts(server);

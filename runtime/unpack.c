@@ -32,6 +32,19 @@
 
 #define CPU_S_MAX 60
 #define DATA_BYTES_MAX (512u << 20)
+
+/* A sanitizer's shadow memory is larger than any limit. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define HAS_SHADOW_MEMORY 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define HAS_SHADOW_MEMORY 1
+#endif
+#ifndef HAS_SHADOW_MEMORY
+#define HAS_SHADOW_MEMORY 0
+#endif
 #define CHILD_FILES_MAX 64
 #define ROOM_BYTES (256u << 20) /* more than any archive unpacks to */
 #define CHILD_NAMESPACES                                                                           \
@@ -200,7 +213,9 @@ static void limit_child(void)
     const struct rlimit none = {0, 0};
 
     (void)setrlimit(RLIMIT_CPU, &cpu);
-    (void)setrlimit(RLIMIT_DATA, &data);
+    if (!HAS_SHADOW_MEMORY) {
+        (void)setrlimit(RLIMIT_DATA, &data);
+    }
     (void)setrlimit(RLIMIT_NOFILE, &files);
     (void)setrlimit(RLIMIT_CORE, &none);
 }

@@ -1,9 +1,11 @@
 /* Who dies with whom: the launcher, the daemon, and the lock that tells. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -192,6 +194,71 @@ static void test_a_new_launcher_waits_for_the_dead_ones_environments(void **stat
     (void)munmap(told, sizeof *told);
 }
 
+static int count_descriptors(pid_t pid)
+{
+    char path[64];
+    DIR *list;
+    int count = 0;
+
+    (void)snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+    list = opendir(path);
+    assert_non_null(list);
+    while (readdir(list) != NULL) {
+        count++;
+    }
+    (void)closedir(list);
+    return count;
+}
+
+/* Not ours: what a daemon has open before it starts the launcher is not handed on. */
+static void test_the_launcher_inherits_no_descriptor_and_few_capabilities(void **state)
+{
+    struct fixture f;
+    int leak[200];
+    char path[64];
+    char line[256] = "";
+    FILE *file;
+
+    (void)state;
+    for (int i = 0; i < 200; i++) {
+        leak[i] = open("/dev/null", O_RDONLY); /* without close-on-exec */
+        assert_true(leak[i] >= 0);
+    }
+    fixture_init(&f);
+    fixture_open(&f);
+    assert_true(count_descriptors(launcher_pid(f.launcher)) < 100);
+    (void)snprintf(path, sizeof path, "/proc/%d/status", (int)launcher_pid(f.launcher));
+    file = fopen(path, "re");
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file) != NULL && strncmp(line, "CapEff:", 7) != 0) {
+    }
+    (void)fclose(file);
+    assert_true((strtoull(line + 7, NULL, 16) & ~0x802000efull) == 0); /* confine_launcher() */
+    fixture_close(&f);
+    fixture_fini(&f);
+    for (int i = 0; i < 200; i++) {
+        (void)close(leak[i]);
+    }
+}
+
+/* Start after start: nothing in the launcher grows. */
+static void test_a_thousand_environments_leave_nothing_behind(void **state)
+{
+    struct fixture *f = *state;
+    struct run run;
+    int before = 0;
+
+    for (int i = 0; i < 1000; i++) {
+        (void)run_all(&run, f, "nothing", NULL);
+        assert_string_equal(run.text, "exited with status 0");
+        run_fini(&run);
+        if (i == 50) {
+            before = count_descriptors(launcher_pid(f->launcher));
+        }
+    }
+    assert_in_range(count_descriptors(launcher_pid(f->launcher)), 1, before + 30);
+}
+
 static char sink_text[512];
 
 static void keep_error(int code, const char *file, int line, const char *text)
@@ -228,6 +295,8 @@ int main(int argc, char **argv)
         TEST(test_nothing_starts_on_a_lost_launcher),
         cmocka_unit_test(test_a_killed_daemon_takes_all_along_and_a_new_one_can_start),
         cmocka_unit_test(test_a_new_launcher_waits_for_the_dead_ones_environments),
+        cmocka_unit_test(test_the_launcher_inherits_no_descriptor_and_few_capabilities),
+        TEST(test_a_thousand_environments_leave_nothing_behind),
         cmocka_unit_test(test_what_hinders_the_launcher_is_said_in_a_sentence),
     };
 
