@@ -105,6 +105,25 @@ static const char *ops_difference(const struct exec *a, const struct exec *b)
     return (from_a == &a->ops && from_b == &b->ops) ? NULL : "ops";
 }
 
+/* Each operation once, in the order of its last change. */
+static const char *changes_disorder(const struct exec *exec)
+{
+    const struct list *item;
+    uint64_t last = 0;
+    uint32_t count = 0;
+
+    list_for_each (item, &exec->changes) {
+        const struct op *op =
+            (const struct op *)(const void *)((const char *)item - offsetof(struct op, in_changes));
+
+        if (op->changed <= last || item->next->prev != item || ++count > exec->op_count) {
+            return "changes";
+        }
+        last = op->changed;
+    }
+    return (count == exec->op_count) ? NULL : "changes";
+}
+
 static const char *opening_difference(const struct exec *a, const struct exec *b)
 {
     IDS_DIFFER(a, b, id)
@@ -173,6 +192,9 @@ const char *same_difference(const struct exec *live, const struct exec *restored
     }
     if (field == NULL) {
         field = count_difference(live, restored);
+    }
+    if (field == NULL) {
+        field = changes_disorder(live);
     }
     return (field != NULL) ? field : ops_difference(live, restored);
 }

@@ -80,8 +80,9 @@ static void test_a_callback_is_completed_once(void **state)
 static void test_a_timeout_ends_it(void **state)
 {
     struct fixture *fixture = *state;
+    const struct op *op;
 
-    start_callback(fixture, 10, 0);
+    start_callback(fixture, 10, 60);
     fixture_suspend(fixture);
     assert_int_equal(exec_wake_ms(fixture->exec), T0 + 10000);
     assert_int_equal(fixture_tick(fixture, T0 + 9999), 0);
@@ -89,7 +90,14 @@ static void test_a_timeout_ends_it(void **state)
     assert_int_equal(fixture_tick(fixture, T0 + 10000), 0);
     EXPECT_RECORDS(fixture, CALLBACK_TIMED_OUT, NOTE_ATTEMPT_STARTED);
     expect_error(fixture, "Callback.Timeout");
-    assert_int_equal(fixture_op(fixture, "k")->status, OP_TIMED_OUT);
+    op = fixture_op(fixture, "k");
+    assert_int_equal(op->status, OP_TIMED_OUT);
+    assert_int_equal(op->end_ms, T0 + 10000);
+    assert_int_equal(op->timeout_ms, 0);
+    assert_int_equal(op->heartbeat_ms, 0);
+    assert_int_equal(op->error.record_no, fixture->exec->records - 1);
+    assert_int_equal(op->error.len, fixture->actions.records[0].error.len);
+    assert_int_equal(op->result.record_no, 0);
 }
 
 static void test_heartbeats_keep_it_alive(void **state)

@@ -22,6 +22,34 @@ static void test_a_start_makes_an_execution_and_its_first_attempt(void **state)
     assert_ptr_equal(core_find_name(fixture->core, &exec->function_id, exec->name), exec);
 }
 
+static void test_an_execution_keeps_what_its_start_said(void **state)
+{
+    struct fixture *fixture = *state;
+    struct command command = fixture_start_command();
+    const struct exec *exec;
+
+    command.started.revision = 3;
+    command.started.retention_days = 5;
+    command.started.retries_max = 1;
+    command.started.event_age_s = 600;
+    command.started.tenant_id = text("acme");
+    command.started.parent_exec = fixture_id(7);
+    command.started.parent_op = text("op");
+    assert_int_equal(fixture_apply(fixture, command), 0);
+    exec = fixture->exec;
+    assert_int_equal(exec->revision, 3);
+    assert_int_equal(exec->retention_days, 5);
+    assert_int_equal(exec->retries_max, 1);
+    assert_int_equal(exec->event_age_s, 600);
+    assert_int_equal(exec->timeout_s, 86400);
+    assert_memory_equal(exec->digest, command.started.digest, sizeof exec->digest);
+    assert_true(id_equal(&exec->parent_exec, &command.started.parent_exec));
+    EXPECT_TEXT(exec->parent_op, "op");
+    EXPECT_TEXT(exec->tenant_id, "acme");
+    EXPECT_TEXT(exec->function, "arn:f:$LATEST");
+    assert_int_equal(exec->input.len, command.started.payload.len);
+}
+
 static void test_the_same_start_attaches(void **state)
 {
     struct fixture *fixture = *state;
@@ -164,6 +192,34 @@ static void test_a_damaged_execution_is_not_started_again(void **state)
     assert_int_equal(core_count(fixture->core), 0);
 }
 
+static struct id request_id_of(uint64_t seed)
+{
+    struct core_limits limits = core_limits_default;
+    struct command command = fixture_start_command();
+    struct actions actions;
+    struct core *core;
+    struct id id;
+
+    limits.seed = seed;
+    command.now_ms = T0;
+    assert_int_equal(core_create(&core, &limits), 0);
+    assert_int_equal(core_apply(core, &command, &actions), 0);
+    id = actions.exec->request_id;
+    core_destroy(core);
+    return id;
+}
+
+static void test_request_ids_come_from_the_seed(void **state)
+{
+    struct id first = request_id_of(1);
+    struct id again = request_id_of(1);
+    struct id other = request_id_of(2);
+
+    (void)state;
+    assert_true(id_equal(&first, &again));
+    assert_false(id_equal(&first, &other));
+}
+
 static void test_too_many_executions_are_refused_at_the_door(void **state)
 {
     struct fixture *fixture = *state;
@@ -188,6 +244,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         TEST(test_a_start_makes_an_execution_and_its_first_attempt),
+        TEST(test_an_execution_keeps_what_its_start_said),
         TEST(test_the_same_start_attaches),
         TEST(test_another_payload_is_a_conflict),
         TEST(test_an_ended_execution_keeps_its_name),
@@ -196,6 +253,7 @@ int main(void)
         TEST(test_a_name_of_the_journal_is_loaded),
         TEST(test_an_id_that_was_asked_for_too_early_can_start),
         TEST(test_a_damaged_execution_is_not_started_again),
+        TEST(test_request_ids_come_from_the_seed),
         TEST(test_too_many_executions_are_refused_at_the_door),
     };
 
