@@ -75,12 +75,35 @@ static void test_too_large_a_history_fails_the_execution(void **state)
     expect_failed(fixture, "Pawl.HistorySizeExceeded");
 }
 
+static void test_a_history_may_fill_its_limit(void **state)
+{
+    struct fixture *fixture = *state;
+    uint64_t bytes;
+
+    begin(fixture);
+    add_step(fixture, 0, text("12345"));
+    bytes = fixture->exec->history_bytes;
+    for (uint64_t less = 0; less <= 1; less++) {
+        void *made;
+        struct fixture *other;
+
+        assert_int_equal(fixture_setup(&made), 0);
+        other = made;
+        other->limits.history_bytes_max = bytes - less;
+        begin(other);
+        add_step(other, 0, text("12345"));
+        assert_int_equal(other->exec->status, (less == 0) ? EXEC_RUNNING : EXEC_FAILED);
+        (void)fixture_teardown(&made);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         TEST(test_too_many_operations_fail_the_execution),
         TEST(test_too_many_events_fail_the_execution),
         TEST(test_too_large_a_history_fails_the_execution),
+        TEST(test_a_history_may_fill_its_limit),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
