@@ -333,6 +333,7 @@ static void zip_of_random(struct buf *ret_zip, unsigned count, size_t each)
     for (unsigned i = 0; i < count; i++) {
         (void)snprintf(name, sizeof name, "d%u/f%u", i % 100, i);
         assert_true(zip_file_add(zip, name, zip_source_buffer(zip, data, each, 0), 0) >= 0);
+        assert_int_equal(zip_set_file_compression(zip, i, ZIP_CM_DEFLATE, 1), 0);
     }
     assert_int_equal(zip_close(zip), 0);
     assert_int_equal(zip_source_stat(out, &stat), 0);
