@@ -62,16 +62,16 @@ struct grant {
 };
 
 struct environment_spec {
-    const char *code;          /* name in the code cache, from launcher_unpack() */
-    const char *program;       /* below the code's root; NULL: "bootstrap" */
-    const char *const *env;    /* "NAME=value", NULL at the end */
+    const char *code;       /* name in the code cache, from launcher_unpack() */
+    const char *program;    /* below the code's root; NULL: "bootstrap" */
+    const char *const *env; /* "NAME=value", NULL at the end */
     const struct grant *grants;
     size_t grant_count;
     uint32_t memory_mb;
-    uint32_t tmp_mb;           /* size of /tmp */
-    uint32_t pids_max;         /* 1,024 as in Lambda */
-    uint32_t files_max;        /* 1,024 as in Lambda */
-    uint32_t cpu_percent;      /* 100 = one core; 0 = no limit */
+    uint32_t tmp_mb;      /* size of /tmp */
+    uint32_t pids_max;    /* 1,024 as in Lambda */
+    uint32_t files_max;   /* 1,024 as in Lambda */
+    uint32_t cpu_percent; /* 100 = one core; 0 = no limit */
 };
 
 struct environment;
@@ -79,7 +79,7 @@ struct environment;
 /* How an environment ended. `text` is a sentence: "exited with status 1",
  * "killed by signal 9 (Killed)", "out of memory". */
 struct environment_end {
-    bool is_started;      /* false: it never ran; `text` names the step that failed */
+    bool is_started; /* false: it never ran; `text` names the step that failed */
     bool is_oom;
     int exit_status;      /* -1 if killed by a signal */
     int signal;           /* 0 if it exited */

@@ -29,36 +29,36 @@ struct function;
 
 /* Lambda's members; texts are owned by the revision. */
 struct function_config {
-    const char *runtime;     /* "provided.al2023" */
-    const char *handler;     /* becomes _HANDLER */
-    const char *role;        /* kept and shown, not used */
+    const char *runtime; /* "provided.al2023" */
+    const char *handler; /* becomes _HANDLER */
+    const char *role;    /* kept and shown, not used */
     const char *description;
-    uint32_t timeout_s;      /* 1..900, default 3 */
-    uint32_t memory_mb;      /* 128..10240, default 128 */
-    uint32_t tmp_mb;         /* 512..10240, default 512 */
-    uint32_t concurrency;    /* invocations of one environment at once, default 1, at most 1024 */
+    uint32_t timeout_s;   /* 1..900, default 3 */
+    uint32_t memory_mb;   /* 128..10240, default 128 */
+    uint32_t tmp_mb;      /* 512..10240, default 512 */
+    uint32_t concurrency; /* invocations of one environment at once, default 1, at most 1024 */
     bool is_durable;
     uint32_t execution_timeout_s; /* durable: 1..31622400 */
     uint32_t retention_days;      /* durable: 1..90, default 14 */
-    bool is_per_tenant;      /* TenancyConfig PER_TENANT */
-    char **env;              /* "NAME=value", NULL at the end */
+    bool is_per_tenant;           /* TenancyConfig PER_TENANT */
+    char **env;                   /* "NAME=value", NULL at the end */
     size_t env_count;
-    struct bytes raw;        /* the JSON members as given, for answers; may be empty */
+    struct bytes raw; /* the JSON members as given, for answers; may be empty */
 };
 
 /* In its place until functions_sweep() takes it, which it does not while it is referenced:
  * by its function (the newest one), by executions and by environments that run it. */
 struct function_revision {
     struct function *function;
-    uint32_t number;         /* 1.. within the function's id */
+    uint32_t number; /* 1.. within the function's id */
     uint32_t references;
     struct list link;
     struct function_config config;
-    char code[65];           /* SHA-256 of the archive in hex: its name in the code cache */
+    char code[65]; /* SHA-256 of the archive in hex: its name in the code cache */
     uint64_t code_bytes;
-    struct id revision_id;   /* Lambda's RevisionId */
+    struct id revision_id; /* Lambda's RevisionId */
     int64_t modified_ms;
-    bool is_unpacked;        /* since this start; but see function_unpack() */
+    bool is_unpacked; /* since this start; but see function_unpack() */
 };
 
 struct function {
@@ -66,16 +66,16 @@ struct function {
     struct id id; /* new for every CreateFunction: a name used again is another one */
     uint64_t tenant;
     const char *name;
-    const char *arn;         /* arn:aws:lambda:REGION:ACCOUNT:function:NAME, unqualified */
+    const char *arn; /* arn:aws:lambda:REGION:ACCOUNT:function:NAME, unqualified */
     int64_t created_ms;
-    bool is_deleted;         /* gone for new invokes; kept while executions need it */
+    bool is_deleted; /* gone for new invokes; kept while executions need it */
     struct function_revision *latest;
     struct list revisions;
-    void *user;              /* the pool's */
+    void *user; /* the pool's */
 };
 
-#define FUNCTIONS_MAX 10000U                  /* of a tenant */
-#define FUNCTION_NAME_MAX 64U                 /* letters, digits, '-' and '_' */
+#define FUNCTIONS_MAX 10000U  /* of a tenant */
+#define FUNCTION_NAME_MAX 64U /* letters, digits, '-' and '_' */
 #define FUNCTION_ARCHIVE_BYTES_MAX (50U << 20)
 #define FUNCTION_CONFIG_BYTES_MAX (256U << 10) /* all that a revision records */
 #define FUNCTION_ENV_MAX 1024U

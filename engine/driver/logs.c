@@ -22,9 +22,10 @@
 #include "engine/base/table.h"
 
 #define FLUSH_MS 50
-#define FLUSH_BYTES ((size_t)256 * 1024)             /* written sooner */
-#define PENDING_BYTES_MAX ((size_t)32 * 1024 * 1024) /* what cannot be written is lost beyond it   \
-                                                      */
+#define FLUSH_BYTES ((size_t)256 * 1024) /* written sooner */
+#define PENDING_BYTES_MAX                                                                          \
+    ((size_t)32 * 1024 * 1024) /* what cannot be written is lost beyond it                         \
+                                */
 #define READ_BYTES_MAX ((size_t)1024 * 1024)
 #define MESSAGE_BYTES_MAX ((size_t)128 * 1024) /* escaped six-fold it is still read at once */
 #define NAME_BYTES_MAX 140U
