@@ -115,7 +115,7 @@ static void read_input(struct task *start, const struct exec *parent, const stru
     struct finding finding = {.task = start, .record_no = op->input.record_no};
 
     if (op->input.record_no != 0) {
-        (void)view_walk(start->driver, &parent->id, NULL, find_input, &finding);
+        (void)view_walk(start->driver, &parent->id, find_input, &finding);
     }
 }
 
@@ -241,7 +241,7 @@ void child_ended(struct task *task)
         return;
     }
     if (task->record_count == 0) { /* told again after a crash */
-        (void)view_walk(task->driver, &child->id, NULL, find_end, &ending);
+        (void)view_walk(task->driver, &child->id, find_end, &ending);
         return;
     }
     last = &task->records[task->record_count - 1];

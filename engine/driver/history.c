@@ -313,29 +313,30 @@ static void set_range(struct page *page, const struct execution_request *request
         page->from = (at != 0) ? at : 1;
         page->to = page->from + max - 1;
     }
+    if (page->to > events) {
+        page->to = events;
+    }
 }
 
 static void render_history(struct driver *driver, struct execution_request *request,
-                           const struct id *exec_id)
+                           const struct execution_view *view)
 {
     struct page page = {.driver = driver,
-                        .exec_id = exec_id,
+                        .exec_id = &view->id,
                         .json = &request->json,
                         .has_data = request->has_data};
-    const struct exec *exec = core_find(driver->core, exec_id);
-    uint64_t events = (exec != NULL) ? exec->events : 0;
     size_t places[ITEMS_MAX];
     uint64_t at = 0;
     int r;
 
     page.places = places;
-    if (request->marker.len > 0 && !parse_marker(driver, exec_id, request->marker, &at)) {
+    if (request->marker.len > 0 && !parse_marker(driver, &view->id, request->marker, &at)) {
         request_fail(request, 400, "InvalidParameterValueException", "The marker is invalid.");
         return;
     }
-    set_range(&page, request, at, events);
+    set_range(&page, request, at, view->events);
     buf_append_text(&request->json, "{\"Events\":[");
-    r = view_walk(driver, exec_id, NULL, visit_event, &page);
+    r = view_walk(driver, &view->id, visit_event, &page);
     if (r < 0 || request->json.failed) {
         buf_fini(&request->json);
         request_fail(request, 500, "ServiceException", "The history is damaged.");
@@ -345,10 +346,10 @@ static void render_history(struct driver *driver, struct execution_request *requ
         reverse_events(&request->json, page.places, page.count);
     }
     buf_append_text(&request->json, "]");
-    if (!request->is_reverse && page.last != 0 && page.last < events) {
-        put_marker(driver, exec_id, page.last + 1, &request->json);
+    if (!request->is_reverse && page.last != 0 && page.last < view->events) {
+        put_marker(driver, &view->id, page.last + 1, &request->json);
     } else if (request->is_reverse && page.from > 1 && page.count > 0) {
-        put_marker(driver, exec_id, page.from - 1, &request->json);
+        put_marker(driver, &view->id, page.from - 1, &request->json);
     }
     json_close(&request->json, '}');
     request_answer(request);
@@ -363,14 +364,16 @@ void driver_get_history(struct driver *driver, struct execution_request *request
 
 struct ends {
     struct buf *json;
-    bool has_data;
+    uint64_t records; /* that are part of the answer */
 };
 
 static int visit_ends(void *arg, const struct record *record, uint64_t record_no)
 {
     const struct ends *ends = arg;
 
-    (void)record_no;
+    if (record_no > ends->records) {
+        return 1;
+    }
     if (record->kind == EXECUTION_STARTED && record->has_payload) {
         json_key(ends->json, "InputPayload");
         json_quoted(ends->json, record->payload);
@@ -385,57 +388,60 @@ static int visit_ends(void *arg, const struct record *record, uint64_t record_no
     return 0;
 }
 
-static void put_config(struct buf *json, const struct exec *exec)
+static void put_config(struct buf *json, const struct execution_view *view)
 {
-    if (exec->kind != EXEC_DURABLE) {
+    if (view->kind != EXEC_DURABLE) {
         return;
     }
     json_key(json, "DurableConfig");
     json_open(json, '{');
-    put_number(json, "ExecutionTimeout", exec->timeout_s);
-    put_number(json, "RetentionPeriodInDays", exec->retention_days);
+    put_number(json, "ExecutionTimeout", view->timeout_s);
+    put_number(json, "RetentionPeriodInDays", view->retention_days);
     json_close(json, '}');
 }
 
-static void render_execution(struct driver *driver, struct execution_request *request,
-                             const struct id *exec_id)
+static void put_head(struct buf *json, const struct execution_view *view)
 {
-    struct buf *json = &request->json;
-    struct ends ends = {.json = json, .has_data = request->has_data};
-    const struct exec *exec = core_find(driver->core, exec_id);
     struct arena arena;
 
-    if (exec == NULL || exec->is_missing) {
-        request_fail(request, 404, "ResourceNotFoundException", "Durable execution not found.");
-        return;
-    }
     arena_init(&arena, 0);
-    json_open(json, '{');
-    put_text(json, "DurableExecutionArn", arn_of(&arena, exec));
-    put_text(json, "DurableExecutionName", exec->name);
-    put_text(json, "FunctionArn", exec->function);
+    put_text(json, "DurableExecutionArn", arn_make(&arena, view->function, view->name, &view->id));
+    arena_fini(&arena);
+    put_text(json, "DurableExecutionName", view->name);
+    put_text(json, "FunctionArn", view->function);
     json_key(json, "Version");
     json_text(json, "$LATEST");
     json_key(json, "StartTimestamp");
-    json_seconds(json, exec->start_ms);
+    json_seconds(json, view->start_ms);
     json_key(json, "Status");
-    json_text(json, exec_status_text(exec->status));
-    if (exec_is_closed(exec)) {
+    json_text(json, exec_status_text(view->status));
+    if (view->status > EXEC_RUNNING) {
         json_key(json, "EndTimestamp");
-        json_seconds(json, exec->end_ms);
+        json_seconds(json, view->end_ms);
     }
-    if (exec->is_held) {
+    if (view->is_held) {
         json_key(json, "PawlHeld");
         json_bool(json, true);
     }
-    put_config(json, exec);
+}
+
+static void render_execution(struct driver *driver, struct execution_request *request,
+                             const struct execution_view *view)
+{
+    struct buf *json = &request->json;
+    struct ends ends = {.json = json, .records = view->records};
+
+    json_open(json, '{');
+    put_head(json, view);
+    put_config(json, view);
     json_key(json, "ExecutionDataIncluded");
     json_bool(json, request->has_data);
-    if (request->has_data) {
-        (void)view_walk(driver, exec_id, NULL, visit_ends, &ends);
+    if (request->has_data && view_walk(driver, &view->id, visit_ends, &ends) < 0) {
+        buf_fini(json);
+        request_fail(request, 500, "ServiceException", "The history is damaged.");
+        return;
     }
     json_close(json, '}');
-    arena_fini(&arena);
     request_answer(request);
 }
 

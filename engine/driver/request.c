@@ -1,5 +1,6 @@
 /* Requests about one execution: from an ARN or a callback id to a command, and its
  * answer. All of them are answered after what they did, or saw, is durable. */
+#include <assert.h>
 #include <stdio.h>
 
 #include "engine/base/err.h"
@@ -8,13 +9,19 @@
 #include "engine/driver/request.h"
 #include "engine/driver/state.h"
 
+static void pending_free(struct pending *pending)
+{
+    list_remove(&pending->link);
+    arena_fini(&pending->arena);
+    mem_free(pending);
+}
+
 void request_answer(struct execution_request *request)
 {
     struct pending *pending = request->state;
 
     if (pending != NULL) {
-        list_remove(&pending->link);
-        mem_free(pending);
+        pending_free(pending);
         request->state = NULL;
     }
     request->cb(request);
@@ -39,6 +46,7 @@ struct pending *request_open(struct driver *driver, struct execution_request *re
         request_fail(request, 500, "ServiceException", "The daemon is out of memory.");
         return NULL;
     }
+    arena_init(&pending->arena, 0);
     pending->driver = driver;
     pending->request = request;
     request->state = pending;
@@ -111,8 +119,7 @@ static struct execution_request *take(struct pending *pending)
     struct execution_request *request = pending->request;
 
     if (request == NULL) {
-        list_remove(&pending->link);
-        mem_free(pending);
+        pending_free(pending);
     }
     return request;
 }
@@ -328,41 +335,53 @@ void driver_get_state(struct driver *driver, struct execution_request *request)
 
 /* --- reading --------------------------------------------------------------------------------- */
 
-static void on_readable(struct task *task);
-
-/* It may have ended and been forgotten while the views caught up: then it is loaded
- * again, and needs no waiting. */
 static void on_views_ready(struct journal_wait *wait)
 {
     struct pending *pending = container_of(wait, struct pending, wait);
-    struct execution_request *request;
-
-    if (core_find(pending->driver->core, &pending->exec_id) == NULL) {
-        task_submit(task_create(pending->driver, COMMAND_READ, &pending->exec_id, on_readable,
-                                pending));
-        return;
-    }
-    request = take(pending);
+    struct execution_request *request = take(pending);
 
     if (request != NULL) {
-        pending->render(pending->driver, request, &pending->exec_id);
+        pending->render(pending->driver, request, &pending->view);
     }
+}
+
+static struct bytes keep_bytes(struct pending *pending, struct bytes bytes)
+{
+    uint8_t *copy = arena_alloc(&pending->arena, bytes.len + 1);
+
+    assert(copy != NULL); /* the daemon ends, and reads its journal again */
+    if (bytes.len > 0) {
+        memcpy(copy, bytes.data, bytes.len);
+    }
+    return bytes_of(copy, bytes.len);
+}
+
+static void keep_view(struct pending *pending, const struct exec *exec)
+{
+    pending->view = (struct execution_view){.id = exec->id,
+                                            .name = keep_bytes(pending, exec->name),
+                                            .function = keep_bytes(pending, exec->function),
+                                            .kind = exec->kind,
+                                            .status = exec->status,
+                                            .is_held = exec->is_held,
+                                            .start_ms = exec->start_ms,
+                                            .end_ms = exec->end_ms,
+                                            .timeout_s = exec->timeout_s,
+                                            .retention_days = exec->retention_days,
+                                            .events = exec->events,
+                                            .records = exec->records};
 }
 
 /* The execution's state may be shown; now the views must hold it. */
 static void on_readable(struct task *task)
 {
     struct pending *pending = task->arg;
-    struct execution_request *request = pending->request;
+    struct execution_request *request = take(pending);
 
-    if (request == NULL) {
-        (void)take(pending);
+    if (request == NULL || answer_refusal(task, request)) {
         return;
     }
-    if (answer_refusal(task, request)) {
-        return;
-    }
-    pending->exec_id = task->exec->id;
+    keep_view(pending, task->exec);
     journal_wait_applied(task->driver->journal, &pending->wait, hot_of(task->exec)->last_lsn,
                          on_views_ready);
 }

@@ -4,17 +4,36 @@
 
 #include "engine/driver/driver.h"
 
-/* Writes the answer from the views, which hold all that is durable. Must answer. */
+/* An execution as it stood when a read was taken in: everything of it was durable. It
+ * goes on while the views catch up, so the answer is made of this and of the records up
+ * to `records`, never of the live execution: that may be ahead of what is committed. */
+struct execution_view {
+    struct id id;
+    struct bytes name;
+    struct bytes function;
+    enum exec_kind kind;
+    enum exec_status status;
+    bool is_held;
+    int64_t start_ms;
+    int64_t end_ms;
+    uint32_t timeout_s;
+    uint32_t retention_days;
+    uint64_t events;
+    uint64_t records;
+};
+
+/* Writes the answer; the views hold all of `view`. Must answer. */
 typedef void (*request_render)(struct driver *driver, struct execution_request *request,
-                               const struct id *exec_id);
+                               const struct execution_view *view);
 
 struct pending {
     struct list link; /* in driver->requests */
     struct driver *driver;
     struct execution_request *request; /* NULL when the client is gone */
-    struct id exec_id;
     struct journal_wait wait;
     request_render render;
+    struct arena arena; /* of `view` */
+    struct execution_view view;
 };
 
 struct pending *request_open(struct driver *driver, struct execution_request *request);

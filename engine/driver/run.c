@@ -442,7 +442,7 @@ static void send_everything(struct run *run)
     fill_invoke(run, &arena, &invoke);
     r = list_operations(run, &arena, &invoke);
     if (r == 0) {
-        r = view_walk(run->driver, &run->exec->id, &arena, fill_visit, &filling);
+        r = view_walk(run->driver, &run->exec->id, fill_visit, &filling);
     }
     if (r == 0) {
         send_filled(run, &arena, &invoke);

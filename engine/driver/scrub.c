@@ -45,7 +45,7 @@ static int visit_record(void *arg, const struct record *record, uint64_t record_
 
 static void check(struct scrub *scrub, const struct id *exec_id)
 {
-    int r = view_walk(scrub->driver, exec_id, NULL, visit_record, NULL);
+    int r = view_walk(scrub->driver, exec_id, visit_record, NULL);
     char text[ID_TEXT_LEN + 1];
 
     if (r == JOURNAL_NOT_FOUND) {

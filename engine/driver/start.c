@@ -233,7 +233,7 @@ static void on_stored(struct journal_wait *wait)
 {
     struct stored *stored = container_of(wait, struct stored, wait);
 
-    (void)view_walk(stored->driver, &stored->exec_id, NULL, find_outcome, stored);
+    (void)view_walk(stored->driver, &stored->exec_id, find_outcome, stored);
     if (stored->waiter != NULL) {
         if (stored->waiter->request != NULL) {
             stored->waiter->request->state = NULL;

@@ -202,7 +202,6 @@ void history_put_error_object(struct buf *json, struct bytes encoded);
 
 /* --- view.c: walking the records of an execution in the views */
 typedef int (*view_visit)(void *arg, const struct record *record, uint64_t record_no);
-int view_walk(struct driver *driver, const struct id *exec_id, struct arena *arena,
-              view_visit visit, void *arg);
+int view_walk(struct driver *driver, const struct id *exec_id, view_visit visit, void *arg);
 
 #endif /* ENGINE_DRIVER_STATE_H */

@@ -29,13 +29,11 @@ static int visit_frame(void *arg, struct bytes frame)
 
 /* From the first record on: the chain begins there. A visitor that returns a
  * positive value ends the walk. */
-int view_walk(struct driver *driver, const struct id *exec_id, struct arena *arena,
-              view_visit visit, void *arg)
+int view_walk(struct driver *driver, const struct id *exec_id, view_visit visit, void *arg)
 {
     struct walking walking = {.driver = driver, .visit = visit, .arg = arg};
     int r;
 
-    (void)arena;
     arena_init(&walking.frames, (size_t)64 << 20);
     r = journal_read_frames(driver->journal, exec_id, 1, visit_frame, &walking);
     arena_fini(&walking.frames);

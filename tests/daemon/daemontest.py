@@ -187,6 +187,19 @@ class DaemonTest(unittest.TestCase):
         self.assertEqual(self.api.history(arn, is_reverse=True), whole[::-1])
         self.assertEqual(self.api.history(arn, items_max=3, is_reverse=True), whole[::-1])
 
+    def test_a_read_is_of_one_moment(self):
+        """The answer waits for the views while the execution goes on to its end."""
+        function = self.deploy("asks", "4-1", **DURABLE)
+        for number in range(40):
+            arn = self.start(function, f"approval-{number}")
+            started = self.until_event(arn, "CallbackStarted")
+            callback_id = started["CallbackStartedDetails"]["CallbackId"]
+            self.until_event(arn, "InvocationCompleted")
+            self.api.callback(callback_id, "succeed", '"yes"')
+            seen = self.api.get_execution(arn)
+            self.assertEqual("Result" in seen, seen["Status"] == "SUCCEEDED", seen)
+            self.assertEqual("EndTimestamp" in seen, seen["Status"] == "SUCCEEDED", seen)
+
     # --- upkeep ------------------------------------------------------------------------
 
     def test_a_backup_restores_what_was_acknowledged(self):
