@@ -670,6 +670,9 @@ static int on_tick(struct turn *turn)
         }
         return 0;
     }
+    if (exec->is_damaged) {
+        return 0;
+    }
     if (exec->deadline_ms != 0 && exec->deadline_ms <= turn->command->now_ms) {
         turn_end(turn, EXECUTION_TIMED_OUT, false, (struct bytes){0}, true,
                  turn_error(turn, "Execution.Timeout", "The execution has timed out."));
@@ -745,6 +748,13 @@ static bool starts_anew(const struct exec *missing, const struct command *comman
     return command->kind == COMMAND_START && !command->is_known && missing->records == 0;
 }
 
+/* A damaged execution can be looked at and ended, and its parent told of the end. */
+static bool is_harmless(enum command_kind kind)
+{
+    return kind == COMMAND_STOP || kind == COMMAND_READ || kind == COMMAND_TICK ||
+           kind == COMMAND_NOTIFIED;
+}
+
 int core_apply(struct core *core, struct command *command, struct actions *ret_actions)
 {
     struct turn turn = {
@@ -765,6 +775,11 @@ int core_apply(struct core *core, struct command *command, struct actions *ret_a
     }
     if (turn.exec != NULL && turn.exec->is_missing && !starts_anew(turn.exec, command)) {
         return refuse(&turn, REFUSAL_NOT_FOUND, "there is no such execution");
+    }
+    if (turn.exec != NULL && turn.exec->is_damaged && !is_harmless(command->kind)) {
+        return refuse(&turn, REFUSAL_DAMAGED,
+                      "The records of this execution are damaged. It can be stopped; `pawl verify` "
+                      "tells which record, and a backup has it.");
     }
     r = decide(&turn);
     ret_actions->exec = turn.exec;
@@ -813,6 +828,17 @@ void core_loaded(struct core *core, struct exec *exec, bool is_found)
     exec->state = EXEC_HOT;
     exec->is_missing = !is_found;
     mark_ready(core, exec);
+}
+
+int core_loaded_damaged(struct core *core, struct exec *exec, const struct exec_head *head)
+{
+    int r = exec_take_head(exec, head);
+
+    if (r == 0 && !exec->is_named) {
+        r = add_name(core, exec);
+    }
+    core_loaded(core, exec, r == 0);
+    return r;
 }
 
 bool core_can_evict(const struct exec *exec)

@@ -112,6 +112,7 @@ enum refusal {
     REFUSAL_CONFLICT, /* the name is taken with another payload */
     REFUSAL_CLOSED,   /* the callback or execution has ended */
     REFUSAL_FULL,     /* too much waits for this execution, or too many are hot */
+    REFUSAL_DAMAGED,  /* its records cannot be read: only STOP and READ are taken */
 };
 
 enum action_kind {
@@ -168,6 +169,10 @@ int core_restore(struct core *core, struct exec *exec, uint64_t tenant,
 /* All records are in (is_found), or there is no such execution: its waiting
  * commands come out of core_next() either way. */
 void core_loaded(struct core *core, struct exec *exec, bool is_found);
+
+/* Instead of core_loaded(), when a record could not be read. It can be looked at and
+ * stopped; it is never run again. Negative: out of memory. */
+int core_loaded_damaged(struct core *core, struct exec *exec, const struct exec_head *head);
 
 /* Idle: nothing runs, waits or commits. */
 bool core_can_evict(const struct exec *exec);

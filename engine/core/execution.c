@@ -1,5 +1,6 @@
 #include "engine/core/execution_edit.h"
 
+#include "engine/base/err.h"
 #include "engine/base/mem.h"
 
 struct exec *exec_create(const struct id *id)
@@ -41,6 +42,40 @@ void exec_destroy(struct exec *exec)
     buf_fini(&exec->result_copy);
     free_texts(exec);
     mem_free(exec);
+}
+
+static int replace_text(struct bytes *text, struct bytes with)
+{
+    uint8_t *copy = mem_dup(with.data, with.len);
+
+    if (copy == NULL) {
+        return ERR(ERR_NOMEM, "text of a damaged execution");
+    }
+    mem_free((void *)(uintptr_t)text->data);
+    *text = bytes_of(copy, with.len);
+    return 0;
+}
+
+int exec_take_head(struct exec *exec, const struct exec_head *head)
+{
+    int r = replace_text(&exec->name, head->name);
+
+    if (r == 0) {
+        r = replace_text(&exec->function, head->function);
+    }
+    exec->tenant = head->tenant;
+    exec->function_id = head->function_id;
+    exec->kind = head->kind;
+    exec->status = head->status;
+    exec->revision = head->revision;
+    exec->retention_days = head->retention_days;
+    exec->start_ms = head->start_ms;
+    exec->end_ms = head->end_ms;
+    exec->events = head->events;
+    exec->records = head->records;
+    exec->is_running = false;
+    exec->is_damaged = true;
+    return r;
 }
 
 static struct bytes place_text(uint8_t **at, struct bytes text)
@@ -119,7 +154,7 @@ int64_t exec_timer_ms(const struct exec *exec)
     const struct heap_node *first = heap_min(&exec->deadlines);
     int64_t timer_ms = exec->deadline_ms;
 
-    if (exec_is_closed(exec)) {
+    if (exec_is_closed(exec) || exec->is_damaged) {
         return EXEC_WAKE_NEVER;
     }
     if (exec->is_held) {
@@ -139,6 +174,9 @@ int64_t exec_wake_ms(const struct exec *exec)
         bool is_known = id_is_none(&exec->parent_exec) || exec->is_parent_notified;
 
         return is_known ? EXEC_WAKE_NEVER : EXEC_WAKE_NOW;
+    }
+    if (exec->is_damaged) {
+        return EXEC_WAKE_NEVER;
     }
     if (exec->is_running || (exec->unsent_chains > 0 && !exec->is_held)) {
         return EXEC_WAKE_NOW;

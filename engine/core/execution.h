@@ -78,7 +78,8 @@ struct exec {
     bool is_live; /* its attempt runs in this life of the daemon */
     bool is_held;
     bool is_named;   /* in the core's table of names */
-    bool is_missing; /* loading found nothing, or damage: commands are refused */
+    bool is_missing; /* loading found nothing: commands are refused */
+    bool is_damaged; /* not all of its records could be read: it can be stopped only */
     bool is_parent_notified;
     struct bytes name;
     struct bytes function; /* qualified ARN */
@@ -130,6 +131,22 @@ struct exec {
     uint32_t waiting_count;
     struct list ready_link; /* in the core's list of executions with ready commands */
     void *user;             /* the driver's */
+};
+
+/* What is known of an execution without its records: the last state that was reached. */
+struct exec_head {
+    uint64_t tenant;
+    struct id function_id;
+    enum exec_kind kind;
+    enum exec_status status;
+    uint32_t revision;
+    uint32_t retention_days;
+    int64_t start_ms;
+    int64_t end_ms;
+    uint64_t events;
+    uint64_t records;
+    struct bytes name;
+    struct bytes function;
 };
 
 struct op *exec_find_op(const struct exec *exec, struct bytes id);

@@ -5,6 +5,9 @@
 #include "engine/core/execution.h"
 
 /* An empty execution, LOADING; NULL without memory. */
+/* Makes of what was restored an execution as its head has it. */
+int exec_take_head(struct exec *exec, const struct exec_head *head);
+
 struct exec *exec_create(const struct id *id);
 void exec_destroy(struct exec *exec);
 

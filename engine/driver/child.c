@@ -70,6 +70,28 @@ void child_resolve(struct driver *driver, struct task *task, struct op_update *u
                                  bytes_of_text(name), &update->child_id);
 }
 
+/* From here on the start stands in the log before any later frame of its parent, so
+ * recovery need not look for it. Until then (it waits, or was refused because too much is
+ * in memory) the parent stays due and asks again. */
+void child_taken_in(struct task *task)
+{
+    const struct record *started = &task->command.started;
+    struct exec *parent;
+    struct op *op;
+
+    if (task->command.kind != COMMAND_START || id_is_none(&started->parent_exec)) {
+        return;
+    }
+    parent = core_find(task->driver->core, &started->parent_exec);
+    if (parent == NULL || parent->state != EXEC_HOT || parent->is_missing) {
+        return;
+    }
+    op = exec_find_op(parent, started->parent_op);
+    if (op != NULL) {
+        core_chain_sent(parent, op);
+    }
+}
+
 /* The child was there already, after a crash, and has ended. */
 static void on_started(struct task *task)
 {
@@ -145,10 +167,13 @@ static void start_child(struct driver *driver, struct exec *parent, struct op *o
     task->command.started.retries_max = 0;
     task->command.started.retention_days = CHAINED_RETENTION_DAYS;
     CRASH_POINT(child_start);
-    if (!driver->is_closing) {
-        core_chain_sent(parent, op); /* its frame stands in the log before the parent's next */
-        task_submit(task);
-    }
+    task_submit(task);
+}
+
+/* Asked for again, all of it is read from the views, which may not be there yet. */
+static bool can_read(const struct driver *driver, const struct exec *parent)
+{
+    return hot_of(parent)->last_lsn <= journal_applied_lsn(driver->journal);
 }
 
 void child_start(struct task *task, const struct action *action)
@@ -159,14 +184,18 @@ void child_start(struct task *task, const struct action *action)
     struct function *function;
     const char *message;
     const char *type;
+    bool is_again = task->command.kind == COMMAND_TICK;
 
+    if (driver->is_closing || (is_again && !can_read(driver, parent))) {
+        return; /* the parent stays due */
+    }
     function = find_target(driver, action->op->function, parent->tenant, &reference);
     message = check_target(function, &reference, action->op->tenant_id, &type);
     if (message != NULL) {
         fail_chain(driver, parent, action->op, type, message);
         return;
     }
-    start_child(driver, parent, action->op, function, action, task->command.kind == COMMAND_TICK);
+    start_child(driver, parent, action->op, function, action, is_again);
 }
 
 /* --- the end of a child --------------------------------------------------------------- */

@@ -11,6 +11,9 @@
 #define ITEMS_MAX 1000U
 #define PAGE_BYTES_MAX ((size_t)5 << 20)
 #define MARKER_KIND 'h'
+#define DAMAGED                                                                                    \
+    "The records of this execution are damaged. It can be stopped; `pawl verify` tells which "     \
+    "record, and a backup has it."
 
 static void put_text(struct buf *json, const char *key, struct bytes text)
 {
@@ -339,7 +342,7 @@ static void render_history(struct driver *driver, struct execution_request *requ
     r = view_walk(driver, &view->id, visit_event, &page);
     if (r < 0 || request->json.failed) {
         buf_fini(&request->json);
-        request_fail(request, 500, "ServiceException", "The history is damaged.");
+        request_fail(request, 500, "ServiceException", DAMAGED);
         return;
     }
     if (request->is_reverse) {
@@ -438,7 +441,7 @@ static void render_execution(struct driver *driver, struct execution_request *re
     json_bool(json, request->has_data);
     if (request->has_data && view_walk(driver, &view->id, visit_ends, &ends) < 0) {
         buf_fini(json);
-        request_fail(request, 500, "ServiceException", "The history is damaged.");
+        request_fail(request, 500, "ServiceException", DAMAGED);
         return;
     }
     json_close(json, '}');

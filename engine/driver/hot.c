@@ -180,12 +180,61 @@ static int load_frame(void *arg, struct bytes frame)
     return r;
 }
 
+/* What its head tells: enough to show it and to stop it. Its chain goes on from there. */
+static int load_head(struct loading *loading)
+{
+    struct driver *driver = loading->driver;
+    struct exec *exec = loading->exec;
+    struct journal_head head;
+    struct title title;
+    int r;
+
+    arena_reset(&loading->arena);
+    r = journal_get_head(driver->journal, &exec->id, &loading->arena, &head);
+    if (r == 0) {
+        r = sealer_open_title(&loading->arena, driver->keys, &exec->id, head.title, &title);
+    }
+    if (r != 0) {
+        return r;
+    }
+    memcpy(loading->hot->chain, head.chain, sizeof head.chain);
+    return core_loaded_damaged(driver->core, exec,
+                               &(struct exec_head){.tenant = head.tenant,
+                                                   .function_id = head.function_id,
+                                                   .kind = head.kind,
+                                                   .status = head.status,
+                                                   .revision = head.revision,
+                                                   .retention_days = head.retention_days,
+                                                   .start_ms = head.start_ms,
+                                                   .end_ms = head.end_ms,
+                                                   .events = head.last_event,
+                                                   .records = head.last_record,
+                                                   .name = title.name,
+                                                   .function = title.function});
+}
+
+static void loaded_damaged(struct loading *loading, int reason)
+{
+    char text[ID_TEXT_LEN + 1];
+    int r;
+
+    id_format(&loading->exec->id, text);
+    log_error("execution %s is damaged (%s) and can only be stopped; `pawl verify` tells where",
+              text, err_text(reason));
+    r = load_head(loading);
+    if (r != 0) {
+        log_error("execution %s: not even its head can be read: %s", text, err_text(r));
+        if (loading->exec->state == EXEC_LOADING) {
+            core_loaded(loading->driver->core, loading->exec, false);
+        }
+    }
+}
+
 /* The views hold all of an execution that is not hot, so this needs no waiting. A
- * damaged one is said to be missing; it harms nobody else. */
+ * damaged one harms nobody else. */
 void hot_load(struct driver *driver, struct exec *exec)
 {
     struct loading loading = {.driver = driver, .exec = exec};
-    char text[ID_TEXT_LEN + 1];
     int r;
 
     loading.hot = hot_create(driver, exec);
@@ -195,14 +244,14 @@ void hot_load(struct driver *driver, struct exec *exec)
     }
     arena_init(&loading.arena, (size_t)64 << 20);
     r = journal_read_frames(driver->journal, &exec->id, 1, load_frame, &loading);
-    arena_fini(&loading.arena);
-    if (r != 0 && r != JOURNAL_NOT_FOUND) {
-        id_format(&exec->id, text);
-        log_error("execution %s is damaged and cannot be loaded: %s", text, err_text(r));
-    }
     CRASH_POINT(recovering);
     loading.hot->last_lsn = 0;
-    core_loaded(driver->core, exec, r == 0 && exec->records > 0);
+    if (r != 0 && r != JOURNAL_NOT_FOUND) {
+        loaded_damaged(&loading, r);
+    } else {
+        core_loaded(driver->core, exec, r == 0 && exec->records > 0);
+    }
+    arena_fini(&loading.arena);
     hot_settle(loading.hot);
 }
 
@@ -213,10 +262,15 @@ static void set_timer(struct hot *hot)
     const struct exec *exec = hot->exec;
     int64_t timer_ms = exec->is_missing ? EXEC_WAKE_NEVER : exec_timer_ms(exec);
 
-    if (!exec->is_missing && exec_wake_ms(exec) == EXEC_WAKE_NOW && !exec->is_live) {
+    if (!exec->is_missing && exec_wake_ms(exec) == EXEC_WAKE_NOW &&
+        (!exec->is_live || exec->unsent_chains > 0)) {
         /* A parent to be told or a child to be started, and that is under way: asked
          * for again and again until it is done. */
-        timer_ms = driver_now_ms() + AGAIN_MS;
+        int64_t again_ms = driver_now_ms() + AGAIN_MS;
+
+        if (timer_ms == EXEC_WAKE_NEVER || timer_ms > again_ms) {
+            timer_ms = again_ms;
+        }
         if (hot->timer.place != 0 && hot->timer.key <= timer_ms) {
             timer_ms = hot->timer.key;
         }
@@ -245,7 +299,7 @@ static void on_evict(uv_timer_t *timer)
 
 static bool wants_eviction(const struct driver *driver, const struct hot *hot)
 {
-    return hot->exec->is_missing || exec_is_closed(hot->exec) ||
+    return hot->exec->is_missing || hot->exec->is_damaged || exec_is_closed(hot->exec) ||
            driver->idle_count > driver->options.hot_max;
 }
 

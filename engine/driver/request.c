@@ -153,6 +153,9 @@ static bool answer_refusal(struct task *task, struct execution_request *request)
     case REFUSAL_FULL:
         request_fail(request, 429, "TooManyRequestsException", task->message);
         return true;
+    case REFUSAL_DAMAGED:
+        request_fail(request, 500, "ServiceException", task->message);
+        return true;
     case REFUSAL_CLOSED:
         request_fail(request, 400, "CallbackTimeoutException", task->message);
         return true;

@@ -271,6 +271,8 @@ static void on_start_refused(struct task *task, struct invoke_request *request)
         answer_error(request, 409, "DurableExecutionAlreadyStartedException",
                      "An execution of this name exists with another payload: choose another name, "
                      "or send the same payload.");
+    } else if (task->refusal == REFUSAL_DAMAGED) {
+        answer_error(request, 500, "ServiceException", task->message);
     } else {
         answer_error(request, 429, "TooManyRequestsException", task->message);
     }

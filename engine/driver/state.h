@@ -174,6 +174,7 @@ void operation_of(const struct driver *driver, const struct exec *exec, const st
 /* --- child.c */
 void child_resolve(struct driver *driver, struct task *task, struct op_update *update);
 void child_start(struct task *task, const struct action *action);
+void child_taken_in(struct task *task);
 void child_ended(struct task *task);
 
 /* --- start.c */

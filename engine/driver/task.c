@@ -243,6 +243,7 @@ static void apply(struct task *task)
         return;
     }
     take_records(task, &actions);
+    child_taken_in(task);
     if (hot_of(task->exec) == NULL && hot_create(driver, task->exec) == NULL) {
         die("out of memory");
     }

@@ -140,9 +140,73 @@ static void test_operations_in_progress_stay_as_they_are(void **state)
     assert_int_equal(fixture_op(fixture, "w")->status, OP_STARTED);
 }
 
+/* Loading that stops at a record which cannot be read. */
+static struct exec *load_damaged(struct fixture *fixture, const struct id *id, uint64_t readable)
+{
+    struct exec_head head = {.tenant = 1,
+                             .kind = EXEC_DURABLE,
+                             .status = EXEC_RUNNING,
+                             .start_ms = T0,
+                             .events = 7,
+                             .records = 12,
+                             .name = text("order"),
+                             .function = text("arn")};
+    struct exec *exec;
+
+    assert_int_equal(core_load(fixture->core, id, &exec), 0);
+    for (uint64_t i = 0; i < readable; i++) {
+        assert_int_equal(
+            core_restore(fixture->core, exec, 1, &head.function_id, &fixture->tape.records[i]), 0);
+    }
+    assert_int_equal(core_loaded_damaged(fixture->core, exec, &head), 0);
+    return exec;
+}
+
+static void expect_only_an_end(struct fixture *fixture, const struct id *id)
+{
+    static const enum command_kind refused[] = {COMMAND_CALLBACK, COMMAND_CHAINED_ENDED,
+                                                COMMAND_REDRIVE, COMMAND_CHECKPOINT};
+    struct command command = {.exec_id = *id, .now_ms = T0};
+    struct actions actions;
+
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        command.kind = refused[i];
+        assert_int_equal(core_apply(fixture->core, &command, &actions), CORE_REFUSED);
+        assert_int_equal(actions.refusal, REFUSAL_DAMAGED);
+    }
+    command.kind = COMMAND_TICK;
+    assert_int_equal(core_apply(fixture->core, &command, &actions), 0);
+    assert_int_equal(actions.record_count, 0);
+    command.kind = COMMAND_STOP;
+    assert_int_equal(core_apply(fixture->core, &command, &actions), 0);
+    assert_int_equal(actions.record_count, 1);
+    assert_int_equal(actions.records[0].kind, EXECUTION_STOPPED);
+    assert_int_equal(actions.records[0].event_id, 8);
+    assert_int_equal(actions.exec->records, 13);
+}
+
+static void test_a_damaged_execution_can_only_be_looked_at_and_stopped(void **state)
+{
+    struct fixture *fixture = *state;
+    struct id id = fixture_id(1);
+
+    for (uint64_t readable = 0; readable < 2; readable++) {
+        fixture_start(fixture);
+        be_suspended(fixture);
+        assert_int_equal(fixture_apply(fixture, (struct command){.kind = COMMAND_STOP}), 0);
+        core_evict(fixture->core, fixture->exec);
+        assert_int_equal(exec_wake_ms(load_damaged(fixture, &id, readable)), EXEC_WAKE_NEVER);
+        expect_only_an_end(fixture, &id);
+        fixture_teardown(state);
+        fixture_setup(state);
+        fixture = *state;
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        TEST(test_a_damaged_execution_can_only_be_looked_at_and_stopped),
         TEST(test_any_execution_can_be_stopped),
         TEST(test_any_execution_times_out),
         TEST(test_stopping_twice_changes_nothing),

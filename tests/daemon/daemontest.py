@@ -228,22 +228,80 @@ class DaemonTest(unittest.TestCase):
                               capture_output=True, text=True, timeout=60, check=False)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
 
-    def test_verify_names_damage(self):
-        self.api.invoke(self.deploy("greet", "1-1", **DURABLE), '"World"')
-        self.daemon.end()
+    def damage_first_frames(self):
+        """Of every execution in the views: behind its header, within its seals."""
         path = os.path.join(self.daemon.data, "views", "data.mdb")
         with open(path, "r+b") as file:
             content = file.read()
-            # Every copy of a first frame: its header, then 200 bytes on within its seals.
             at = content.find(FIRST_FRAME)
             self.assertGreater(at, 0)
             while at >= 0:
                 file.seek(at + 300)
                 file.write(bytes(byte ^ 0x5A for byte in content[at + 300:at + 304]))
                 at = content.find(FIRST_FRAME, at + 1)
-        done = subprocess.run([self.daemon.program, "verify", "--data", self.daemon.data],
+
+    def verify(self):
+        return subprocess.run([self.daemon.program, "verify", "--data", self.daemon.data],
                               capture_output=True, text=True, timeout=60, check=False)
+
+    def test_verify_names_damage(self):
+        self.api.invoke(self.deploy("greet", "1-1", **DURABLE), '"World"')
+        self.daemon.end()
+        self.damage_first_frames()
+        done = self.verify()
         self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+
+    def test_a_damaged_execution_can_be_stopped_and_harms_nobody(self):
+        function = self.deploy("asks", "4-1", **DURABLE)
+        arn = self.start(function, "approval", name="broken")
+        started = self.until_event(arn, "CallbackStarted")
+        self.until_event(arn, "InvocationCompleted")
+        self.daemon.end()
+        self.damage_first_frames()
+        self.restart()
+        self.refused(500, "ServiceException", self.api.get_execution, arn)
+        self.refused(500, "ServiceException", self.api.history, arn)
+        self.refused(500, "ServiceException", self.api.callback,
+                     started["CallbackStartedDetails"]["CallbackId"], "succeed", '"yes"')
+        self.refused(500, "ServiceException", self.start, function, "approval", name="broken")
+        sound = self.start(function, "approval", name="sound")
+        self.until_event(sound, "CallbackStarted")
+        self.api.stop(arn)
+        self.assertEqual(self.listed_status("asks", arn), "STOPPED")
+        self.kill_and_restart()
+        self.assertEqual(self.listed_status("asks", arn), "STOPPED")
+        self.api.stop(arn)  # again: it is what it is
+        self.api.stop(sound)
+        check_history(self.api.history(sound), "STOPPED")
+
+    def listed_status(self, function, arn):
+        page = self.api.request(
+            "GET", f"/2025-12-01/functions/{function}/durable-executions").json()
+        return next(one["Status"] for one in page["DurableExecutions"]
+                    if one["DurableExecutionArn"] == arn)
+
+    # --- limits ------------------------------------------------------------------------
+
+    def test_a_child_refused_for_fullness_is_started_when_there_is_room(self):
+        self.daemon.end()
+        with open(self.daemon.data + ".conf", "w", encoding="utf-8") as file:
+            file.write("[limits]\nexecutions_max = 3\n")
+        self.daemon.arguments = ["--config", self.daemon.data + ".conf"]
+        self.restart()
+        asks = self.deploy("asks", "4-1", **DURABLE)
+        self.deploy("target", "echo")
+        parent = self.deploy("calls", "5-1", **DURABLE,
+                             Environment={"Variables": {"CONFORMANCE_ECHO": "target"}})
+        waiting = [self.start(asks, number) for number in range(2)]  # these stay in memory
+        for arn in waiting:
+            self.until_event(arn, "InvocationCompleted")
+        arn = self.start(parent, "hello")
+        self.until_event(arn, "ChainedInvokeStarted")
+        self.until_event(arn, "InvocationCompleted")
+        self.refused(429, "TooManyRequestsException", self.start, asks, "one more")
+        self.api.stop(waiting[0])
+        self.assertEqual(self.until_closed(arn)["Status"], "SUCCEEDED")
+        check_history(self.api.history(arn), "SUCCEEDED")
 
 
 if __name__ == "__main__":
