@@ -9,6 +9,7 @@
 #include "invoke/config_keys.h"
 
 #define CACHE_BYTES_DEFAULT ((uint64_t)512 << 20)
+#define CPU_WEIGHT_DEFAULT 10U /* of functions; the daemon has 100 */
 
 void config_init(struct config *ret_config)
 {
@@ -24,7 +25,8 @@ void config_init(struct config *ret_config)
                                   .log_file_bytes_max = options.log_file_bytes_max,
                                   .payload_cache_bytes_max = options.payload_cache_bytes_max,
                                   .isolation = ISOLATION_SANDBOX,
-                                  .cache_bytes_max = CACHE_BYTES_DEFAULT};
+                                  .cache_bytes_max = CACHE_BYTES_DEFAULT,
+                                  .cpu_weight = CPU_WEIGHT_DEFAULT};
 }
 
 static void free_functions(struct config *config)

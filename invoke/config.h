@@ -51,6 +51,7 @@ struct config {
     uint32_t isolation; /* enum isolation */
     char *cache_dir;
     uint64_t cache_bytes_max;
+    uint32_t cpu_weight;
 
     /* [function NAME] */
     struct config_function *functions;

@@ -64,6 +64,7 @@ const struct config_key config_keys[] = {
     {"sandbox", "isolation", CONFIG_WORD, AT(isolation), 0, 0, "sandbox none", false},
     {"sandbox", "cache_dir", CONFIG_TEXT, AT(cache_dir), 0, 0, NULL, false},
     {"sandbox", "cache_mb", CONFIG_MEGABYTES, AT(cache_bytes_max), 1, MB_MAX, NULL, false},
+    {"sandbox", "cpu_weight", CONFIG_NUMBER, AT(cpu_weight), 1, 10000, NULL, false},
     {0},
 };
 /* clang-format on */

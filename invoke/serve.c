@@ -142,7 +142,8 @@ static int start_launcher(struct server *server)
     const struct launcher_options options = {.data_dir = server->config.data,
                                              .cache_dir = server->config.cache_dir,
                                              .isolation = (enum isolation)server->config.isolation,
-                                             .cache_bytes_max = server->config.cache_bytes_max};
+                                             .cache_bytes_max = server->config.cache_bytes_max,
+                                             .cpu_weight = server->config.cpu_weight};
 
     return launcher_start(&server->launcher, &options);
 }

@@ -117,8 +117,24 @@ static void make_room(int own)
     (void)close(leaf);
 }
 
+/* The kernel's default is 100 in v2 and 1,024 in v1. A tree without the controller has
+ * neither file. */
+static void set_weight(int dir, uint32_t weight)
+{
+    char text[16];
+
+    if (weight == 0) {
+        return;
+    }
+    (void)snprintf(text, sizeof text, "%u", weight);
+    (void)write_at(dir, "cpu.weight", text);
+    (void)snprintf(text, sizeof text, "%u", (weight * 1024u + 50) / 100);
+    (void)write_at(dir, "cpu.shares", text);
+}
+
 /* NAME/INSTANCE below `root`, or -1. */
-static int open_below(int root, const char *name, const char *instance, bool is_v2)
+static int open_below(int root, const char *name, const char *instance, uint32_t cpu_weight,
+                      bool is_v2)
 {
     int parent = make_dir(root, name);
     int dir;
@@ -130,6 +146,7 @@ static int open_below(int root, const char *name, const char *instance, bool is_
         enable_controllers(root);
         enable_controllers(parent);
     }
+    set_weight(parent, cpu_weight);
     dir = make_dir(parent, instance);
     if (dir >= 0 && is_v2) {
         enable_controllers(dir);
@@ -147,7 +164,7 @@ static int open_root(const char *mount, const char *own)
 }
 
 static int open_instance(const struct cgroup_place *place, const char *name, const char *instance,
-                         bool is_v2)
+                         uint32_t cpu_weight, bool is_v2)
 {
     const char *const roots[] = {place->own, ""};
     int dir = -1;
@@ -164,7 +181,7 @@ static int open_instance(const struct cgroup_place *place, const char *name, con
         if (is_v2 && roots[i][0] != '\0') {
             make_room(root);
         }
-        dir = open_below(root, name, instance, is_v2);
+        dir = open_below(root, name, instance, cpu_weight, is_v2);
         (void)close(root);
     }
     return dir;
@@ -261,14 +278,16 @@ static void probe_v2(struct cgroups *cgroups)
     (void)cgroup_remove(cgroups, &probe);
 }
 
-void cgroups_open(struct cgroups *cgroups, const char *name, const char *instance)
+void cgroups_open(struct cgroups *cgroups, const char *name, const char *instance,
+                  uint32_t cpu_weight)
 {
     struct cgroup_place places[CGROUP_TREES];
 
     memset(cgroups, 0, sizeof *cgroups);
     cgroup_find(places);
     for (unsigned tree = 0; tree < CGROUP_TREES; tree++) {
-        cgroups->dirs[tree] = open_instance(&places[tree], name, instance, tree == CGROUP_V2);
+        cgroups->dirs[tree] =
+            open_instance(&places[tree], name, instance, cpu_weight, tree == CGROUP_V2);
         if (cgroups->dirs[tree] >= 0) {
             sweep(cgroups->dirs[tree]);
         }

@@ -41,9 +41,11 @@ struct cgroup_usage {
     uint64_t cpu_us;
 };
 
-/* Kills and removes what an earlier owner of the instance left behind. Cannot fail:
- * what does not work is missing. */
-void cgroups_open(struct cgroups *cgroups, const char *name, const char *instance);
+/* Kills and removes what an earlier owner of the instance left behind. `cpu_weight` is that
+ * of all instances of the name together, as in launcher.h. Cannot fail: what does not work
+ * is missing. */
+void cgroups_open(struct cgroups *cgroups, const char *name, const char *instance,
+                  uint32_t cpu_weight);
 
 /* Removes the instance's directories if they are empty. */
 void cgroups_close(struct cgroups *cgroups);

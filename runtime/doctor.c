@@ -140,7 +140,7 @@ static void tell_cgroups(const struct report *report)
     char instance[32];
 
     (void)snprintf(instance, sizeof instance, "doctor-%d", (int)getpid());
-    cgroups_open(&cgroups, "pawl", instance);
+    cgroups_open(&cgroups, "pawl", instance, 0);
     tell(report, cgroups_limit_memory(&cgroups), "memory limits by control group", 0,
          "memory is bounded for each process only, not for an environment");
     tell(report, cgroups.dirs[CGROUP_CPU] >= 0 || cgroups.v2_cpu, "CPU limits by control group", 0,

@@ -32,6 +32,8 @@ struct launcher_options {
     const char *cgroup;    /* name below the controllers' roots; NULL: "pawl" */
     enum isolation isolation;
     uint64_t cache_bytes_max;
+    uint32_t cpu_weight; /* of all functions together against one other process group, in the
+                            terms of cgroup v2: 1..10,000, 100 = as much; 0: as the kernel has it */
 };
 
 struct launcher;

@@ -309,6 +309,7 @@ int request_write_options(const struct launcher_options *options)
                    sizeof form.data_dir - 1);
     }
     form.cache_bytes_max = options->cache_bytes_max;
+    form.cpu_weight = options->cpu_weight;
     form.is_sandboxed = options->isolation == ISOLATION_SANDBOX;
     return seal_bytes("pawl-options", bytes_of(&form, sizeof form));
 }

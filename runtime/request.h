@@ -64,6 +64,7 @@ struct request_options {
     char cache_dir[512];
     char cgroup[REQUEST_NAME_MAX + 1];
     uint64_t cache_bytes_max;
+    uint32_t cpu_weight;
     bool is_sandboxed;
 };
 

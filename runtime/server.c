@@ -391,7 +391,8 @@ static int set_up(struct server *server, struct failure *failure)
     }
     if (r == 0) {
         server->has_cgroups = true;
-        cgroups_open(&server->cells.cgroups, server->options.cgroup, server->instance);
+        cgroups_open(&server->cells.cgroups, server->options.cgroup, server->instance,
+                     server->options.cpu_weight);
         r = base_build(&server->base, &server->options, server->instance, failure);
     }
     if (r == 0 && server->base.is_sandboxed) {

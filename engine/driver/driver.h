@@ -22,7 +22,7 @@ struct driver_options {
     struct core_limits core;
     struct pool_options pool;
     uint64_t log_file_bytes_max;
-    uint64_t payload_cache_bytes_max; /* of hot executions: 64 MiB */
+    uint64_t payload_cache_bytes_max; /* of hot executions that do not run: 64 MiB */
     uint32_t hot_max;                 /* executions kept in memory when idle: 20,000 */
     uint32_t drain_s;                 /* 30 */
     const char *region;               /* "us-east-1" */

@@ -29,8 +29,9 @@ struct hot *hot_create(struct driver *driver, struct exec *exec)
     return hot;
 }
 
-static void drop(struct payload *payload)
+static void drop(struct hot *hot, struct payload *payload)
 {
+    hot->driver->payload_bytes -= payload->len;
     list_remove(&payload->link);
     mem_free(payload);
 }
@@ -40,7 +41,7 @@ static void hot_destroy(struct hot *hot)
     assert(list_is_empty(&hot->waiters) && hot->run == NULL);
     heap_remove(&hot->driver->timers, &hot->timer);
     while (!list_is_empty(&hot->payloads)) {
-        drop(container_of(hot->payloads.next, struct payload, link));
+        drop(hot, container_of(hot->payloads.next, struct payload, link));
     }
     if (hot->revision != NULL) {
         function_revision_unref(hot->revision);
@@ -57,12 +58,26 @@ static bool is_news(enum record_kind kind)
            (kind >= CHAINED_INVOKE_SUCCEEDED && kind <= CHAINED_INVOKE_STOPPED);
 }
 
+/* The answer to a checkpoint is made from memory; an INVOKE can be made from the views. */
+static bool is_too_much(const struct hot *hot, size_t len)
+{
+    const struct driver *driver = hot->driver;
+
+    return driver->payload_bytes + len > driver->options.payload_cache_bytes_max &&
+           !hot->exec->is_running;
+}
+
 static void keep(struct hot *hot, struct bytes bytes, uint64_t record_no, bool is_error,
                  const struct op *retried)
 {
-    struct payload *payload = mem_calloc(1, sizeof *payload + bytes.len + 1);
+    struct payload *payload;
 
+    if (is_too_much(hot, bytes.len)) {
+        return;
+    }
+    payload = mem_calloc(1, sizeof *payload + bytes.len + 1);
     assert(payload != NULL); /* the daemon ends, and reads its journal again */
+    hot->driver->payload_bytes += bytes.len;
     payload->record_no = record_no;
     payload->is_error = is_error;
     payload->retried = retried;
@@ -85,7 +100,7 @@ static void drop_payloads_of(struct hot *hot, const struct op *retried)
         if (payload->retried == retried && retried != NULL &&
             payload->record_no != retried->result.record_no &&
             payload->record_no != retried->error.record_no) {
-            drop(payload);
+            drop(hot, payload);
         }
     }
 }
@@ -145,7 +160,7 @@ void hot_drop_payloads(struct hot *hot)
 
         item = item->next;
         if (!is_small_input(payload) && (payload->retried == NULL || is_done(payload->retried))) {
-            drop(payload);
+            drop(hot, payload);
         }
     }
 }

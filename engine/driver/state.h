@@ -41,6 +41,7 @@ struct driver {
     int64_t armed_ms;             /* what `timer` was set for */
     int64_t cold_ms;              /* earliest wake of an execution that is not hot; 0 = none */
     struct journal_due due_after; /* where the walk over what is due goes on */
+    uint64_t payload_bytes;       /* kept by all hot executions */
     struct list waits;            /* struct list_wait.link */
     struct list requests;         /* struct pending.link */
     uint64_t drain_until;         /* loop time */

@@ -282,12 +282,31 @@ class DaemonTest(unittest.TestCase):
 
     # --- limits ------------------------------------------------------------------------
 
-    def test_a_child_refused_for_fullness_is_started_when_there_is_room(self):
+    def restart_with(self, text):
         self.daemon.end()
         with open(self.daemon.data + ".conf", "w", encoding="utf-8") as file:
-            file.write("[limits]\nexecutions_max = 3\n")
+            file.write(text)
         self.daemon.arguments = ["--config", self.daemon.data + ".conf"]
         self.restart()
+
+    def test_payloads_beyond_the_cache_come_from_the_views(self):
+        self.restart_with("[limits]\npayload_cache_mb_max = 1\n")
+        function = self.deploy("asks", "4-9", **DURABLE)
+        answers = {}
+        for number in range(8):
+            arn = self.start(function, f"approval-{number}")
+            started = self.until_event(arn, "WaitStarted")  # it does not run for 5 s
+            callback_id = next(event["CallbackStartedDetails"]["CallbackId"]
+                               for event in self.api.history(arn)
+                               if event["EventType"] == "CallbackStarted")
+            self.assertTrue(started)
+            answers[arn] = json.dumps(chr(ord("a") + number) * 200_000)
+            self.api.callback(callback_id, "succeed", answers[arn])
+        for arn, answer in answers.items():
+            self.assertEqual(self.until_closed(arn).get("Result"), answer)
+
+    def test_a_child_refused_for_fullness_is_started_when_there_is_room(self):
+        self.restart_with("[limits]\nexecutions_max = 3\n")
         asks = self.deploy("asks", "4-1", **DURABLE)
         self.deploy("target", "echo")
         parent = self.deploy("calls", "5-1", **DURABLE,
