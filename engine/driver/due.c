@@ -3,8 +3,8 @@
 #include "engine/base/crash.h"
 #include "engine/driver/state.h"
 
-#define DUE_EACH 512U        /* read from the view in one go */
-#define TASKS_OPEN_MAX 4096U /* then the rest waits its turn */
+#define DUE_EACH 64U        /* loaded in one turn of the loop: about a millisecond */
+#define TASKS_OPEN_MAX 512U /* then the rest waits its turn */
 #define SLEEP_MS_MAX 3600000
 
 static void on_timer(uv_timer_t *timer);

@@ -126,10 +126,26 @@ struct lane *lane_get(struct pool *pool, struct function_revision *revision, str
 
 /* --- standing in line ------------------------------------------------------------------- */
 
+static void on_growth_timer(uv_timer_t *timer);
+
+static bool must_wait(struct lane *lane)
+{
+    return lane->place_count > 0 && place_concurrency(lane->fleet->revision) > 1 &&
+           !growth_may(&lane->growth, &lane->fleet->pool->load, lane->serving_count,
+                       deadlines_now_ms());
+}
+
 static void push_want(struct lane *lane)
 {
     struct pool *pool = lane->fleet->pool;
 
+    if (must_wait(lane)) {
+        list_push_back(&pool->growing, &lane->want);
+        if (!uv_is_active((uv_handle_t *)&pool->growth_timer) && !pool->is_closing) {
+            (void)uv_timer_start(&pool->growth_timer, on_growth_timer, GROWTH_STEP_MS, 0);
+        }
+        return;
+    }
     list_push_back((lane->place_count == 0) ? &pool->hungry : &pool->wanting, &lane->want);
 }
 
@@ -225,6 +241,23 @@ static void refuse_waiting(struct lane *lane, enum refused why)
     }
 }
 
+/* Each stands in the list that is right for it now. */
+static void on_growth_timer(uv_timer_t *timer)
+{
+    struct pool *pool = container_of(timer, struct pool, growth_timer);
+    struct list now;
+
+    list_init(&now);
+    list_splice_back(&now, &pool->growing);
+    while (!list_is_empty(&now)) {
+        struct lane *lane = container_of(now.next, struct lane, want);
+
+        list_remove(&lane->want);
+        want(lane);
+    }
+    pool_start_wanted(pool);
+}
+
 static void start_one(struct lane *lane)
 {
     struct fleet *fleet = lane->fleet;
@@ -236,6 +269,7 @@ static void start_one(struct lane *lane)
         evict(&fleet->idle, fleet->killed_count, true);
         return;
     }
+    growth_note(&lane->growth, deadlines_now_ms());
     if (place_create(lane, fleet->revision) == NULL) { /* no memory: waiting does not help */
         refuse_waiting(lane, REFUSED_FULL);
         unblock_one(fleet);

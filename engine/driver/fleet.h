@@ -5,11 +5,13 @@
  * them in the order in which they came. Nothing ever moves between lanes.
  *
  * A lane that needs an environment and may not start one stands in a list: the
- * hungry ones, which have none at all, are served first. */
+ * hungry ones, which have none at all, are served first. See growth.h for lanes that
+ * have some and are to wait a moment for more. */
 #ifndef ENGINE_DRIVER_FLEET_H
 #define ENGINE_DRIVER_FLEET_H
 
 #include "engine/driver/deadlines.h"
+#include "engine/driver/growth.h"
 #include "engine/driver/place.h"
 
 struct fleet {
@@ -30,7 +32,8 @@ struct lane {
     struct list places;
     struct list room; /* the last used first */
     struct list waiting;
-    struct list want; /* in pool->hungry, pool->wanting or fleet->blocked; or alone */
+    struct list want; /* in pool->hungry, ->wanting, ->growing or fleet->blocked; or alone */
+    struct growth growth;
     uint32_t waiting_count;
     uint32_t place_count;
     uint32_t coming_count;  /* their start has neither succeeded nor failed */
@@ -52,6 +55,9 @@ struct pool {
     struct list idle;
     struct list hungry;
     struct list wanting;
+    struct list growing; /* lanes that may have more only later */
+    struct machine_load load;
+    uv_timer_t growth_timer;
     struct list refused; /* invocations that end without a place, in the next turn */
     struct turn_job refusing;
     uint32_t killed_count;

@@ -103,6 +103,9 @@ int pool_create(struct pool **ret_pool, uv_loop_t *loop, struct launcher *launch
     list_init(&pool->idle);
     list_init(&pool->hungry);
     list_init(&pool->wanting);
+    list_init(&pool->growing);
+    machine_load_init(&pool->load);
+    (void)uv_timer_init(loop, &pool->growth_timer);
     list_init(&pool->refused);
     *ret_pool = pool;
     return 0;
@@ -120,6 +123,7 @@ static void on_handle_closed(uv_handle_t *handle)
     arena_fini(&pool->arena);
     table_fini(&pool->places);
     table_fini(&pool->fleets);
+    machine_load_fini(&pool->load);
     mem_free(pool);
     cb(arg);
 }
@@ -133,9 +137,11 @@ static void finish(struct pool *pool)
     }
     assert(pool->fleets.count == 0);
     pool->is_finishing = true;
-    pool->open_handles = 3;
+    pool->open_handles = 4;
     turn_close(&pool->turn, pool, on_handle_closed);
     deadlines_close(&pool->deadlines, pool, on_handle_closed);
+    pool->growth_timer.data = pool;
+    uv_close((uv_handle_t *)&pool->growth_timer, on_handle_closed);
 }
 
 void pool_on_place_freed(struct pool *pool)
@@ -155,6 +161,7 @@ static void close_wanting(struct pool *pool)
 {
     close_lanes(&pool->hungry);
     close_lanes(&pool->wanting);
+    close_lanes(&pool->growing);
 }
 
 /* A lane without an environment that has somebody waiting stands in one of the lists. */
