@@ -105,7 +105,11 @@ static bool read_execution_name(struct invoke *invoke)
     if (name.len == 0) {
         struct bytes id = header(invoke->call, "amz-sdk-invocation-id");
 
-        name = (function_name_is_plain(id) && is_durable(invoke)) ? id : name;
+        if (function_name_is_plain(id) && is_durable(invoke)) {
+            name = id;
+        } else if (function_name_is_plain(id) && invoke->request.type == INVOKE_EVENT) {
+            invoke->request.client_token = id;
+        }
     }
     invoke->request.execution_name = name;
     return true;

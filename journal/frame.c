@@ -67,8 +67,10 @@ static bool is_sound(const struct frame_header *header, size_t len)
     uint64_t opening_min = is_first ? FRAME_OPENING_BYTES : 0;
 
     return header->format == FRAME_FORMAT && header->suite == FRAME_SUITE &&
-           (header->flags & ~FRAME_FIRST) == 0 && !id_is_none(&header->exec_id) &&
-           header->status >= 1 && header->status < FRAME_STATUSES_MAX && header->first_event >= 1 &&
+           (header->flags & ~(FRAME_FIRST | FRAME_BRIEF)) == 0 &&
+           ((header->flags & FRAME_BRIEF) == 0 || header->status > 1) &&
+           !id_is_none(&header->exec_id) && header->status >= 1 &&
+           header->status < FRAME_STATUSES_MAX && header->first_event >= 1 &&
            header->first_event <= INT64_MAX && header->first_record >= 1 &&
            header->first_record <= INT64_MAX && header->records >= 1 &&
            header->events <= header->records && header->time_ms >= 0 && header->wake_ms >= 0 &&

@@ -4,7 +4,9 @@
  *
  *      0 u8   format version, 1
  *      1 u8   suite: 1 = XChaCha20-Poly1305-IETF, nonce in front, tag behind
- *      2 u8   flags: 1 = first frame of its execution, with an opening
+ *      2 u8   flags: 1 = first frame of its execution, with an opening;
+ *             2 = the end of an execution that nobody asks for afterwards: of it only the
+ *             name is kept, if it has one, for FRAME_BRIEF_MS
  *      3 u8   status of the execution after it (enum exec_status)
  *      4 u32  key epoch
  *      8 u64  tenant (the 12 digits of the account)
@@ -25,7 +27,8 @@
  *    128      opening, then sealed records
  *
  * The opening is what lists need without opening the input:
- *      0 [16] function id      16 [16] keyed hash of the execution name
+ *      0 [16] function id      16 [16] keyed hash of the execution name; zero: its name
+ *                                          is its id, and nobody else's
  *     32 i64  start, epoch ms  40 u8 kind   41 [7] 0
  *     48      sealed title (function ARN and name, as the driver wrote it)
  *
@@ -45,6 +48,8 @@
 #define FRAME_CHAIN_BYTES 32U
 #define FRAME_OPENING_BYTES 48U
 #define FRAME_FIRST 1U
+#define FRAME_BRIEF 2U
+#define FRAME_BRIEF_MS (15 * 60 * 1000)
 #define FRAME_STATUSES_MAX 32U /* a set of statuses fits in 32 bits */
 
 struct frame_header {

@@ -21,6 +21,7 @@ bool head_parse(const struct id *exec_id, struct bytes value, struct journal_hea
     memcpy(head.name_hash.bytes, in + 24, sizeof head.name_hash.bytes);
     head.status = in[40];
     head.kind = in[41];
+    head.is_brief = get_u16le(in + 42) != 0;
     head.revision = get_u32le(in + 44);
     head.retention_days = get_u32le(in + 48);
     head.title_epoch = get_u32le(in + 52);
@@ -42,7 +43,7 @@ static void put_fields(const struct journal_head *head, uint8_t out[HEAD_BYTES])
     memcpy(out + 24, head->name_hash.bytes, sizeof head->name_hash.bytes);
     out[40] = head->status;
     out[41] = head->kind;
-    put_u16le(out + 42, 0);
+    put_u16le(out + 42, head->is_brief ? 1 : 0);
     put_u32le(out + 44, head->revision);
     put_u32le(out + 48, head->retention_days);
     put_u32le(out + 52, head->title_epoch);
@@ -82,6 +83,7 @@ void head_advance(struct journal_head *head, const struct frame_header *header,
         head->title_epoch = header->key_epoch;
     }
     head->status = header->status;
+    head->is_brief = (header->flags & FRAME_BRIEF) != 0;
     head->revision = header->revision;
     head->retention_days = header->retention_days;
     head->wake_ms = header->wake_ms;
@@ -97,7 +99,13 @@ void head_advance(struct journal_head *head, const struct frame_header *header,
 
 int64_t head_expires_ms(const struct journal_head *head)
 {
-    if (!head_is_ended(head) || head->retention_days == 0) {
+    if (!head_is_ended(head)) {
+        return 0;
+    }
+    if (head->is_brief) {
+        return head->end_ms + FRAME_BRIEF_MS;
+    }
+    if (head->retention_days == 0) {
         return 0;
     }
     return head->end_ms / 2 + head->retention_days * DAY_MS / 2 > INT64_MAX / 2
@@ -214,22 +222,27 @@ static void put_name(struct view_txn *txn, const struct journal_head *head)
     }
 }
 
-void head_put(struct view_txn *txn, const struct journal_head *before,
-              const struct journal_head *after)
+static void put_row(struct view_txn *txn, const struct journal_head *head, struct bytes title)
 {
     struct buf value = {0};
-    uint8_t *fields = buf_reserve(&value, HEAD_BYTES + after->title.len);
+    uint8_t *fields = buf_reserve(&value, HEAD_BYTES + title.len);
 
     if (fields == NULL) {
         txn->status = (txn->status != 0) ? txn->status : VIEWS_FULL; /* tried again */
         return;
     }
-    put_fields(after, fields);
+    put_fields(head, fields);
     value.len = HEAD_BYTES;
-    buf_append(&value, after->title.data, after->title.len);
-    view_put(txn, VIEW_HEAD, bytes_of(after->exec_id.bytes, sizeof after->exec_id.bytes),
+    buf_append(&value, title.data, title.len);
+    view_put(txn, VIEW_HEAD, bytes_of(head->exec_id.bytes, sizeof head->exec_id.bytes),
              buf_bytes(&value));
     buf_fini(&value);
+}
+
+void head_put(struct view_txn *txn, const struct journal_head *before,
+              const struct journal_head *after)
+{
+    put_row(txn, after, after->title);
     if (before->last_record == 0) {
         put_name(txn, after);
     }
@@ -273,4 +286,17 @@ uint64_t head_delete(struct view_txn *txn, const struct journal_head *head)
     move_timed(txn, VIEW_EXPIRE, &head->exec_id, head_expires_ms(head), 0);
     view_delete(txn, VIEW_HEAD, key);
     return view_delete_prefix(txn, VIEW_SEGMENT, key);
+}
+
+void head_put_brief(struct view_txn *txn, const struct journal_head *before,
+                    const struct journal_head *after)
+{
+    if (before->last_record > 0) {
+        (void)head_delete(txn, before);
+    }
+    if (!id_is_none(&after->name_hash)) {
+        put_row(txn, after, (struct bytes){0});
+        put_name(txn, after);
+        move_timed(txn, VIEW_EXPIRE, &after->exec_id, 0, head_expires_ms(after));
+    }
 }

@@ -2,7 +2,7 @@
  *
  * Value, little-endian:
  *      0 u64 tenant        8 [16] function    24 [16] name hash
- *     40 u8 status        41 u8 kind         42 u16 0
+ *     40 u8 status        41 u8 kind         42 u16 1 = brief, see journal/frame.h
  *     44 u32 revision     48 u32 retention days (0: kept)   52 u32 key epoch of the title
  *     56 i64 start        64 i64 end         72 i64 wake
  *     80 u64 last event   88 u64 last record
@@ -33,6 +33,11 @@ int64_t head_expires_ms(const struct journal_head *head);
  * execution that is new. */
 void head_put(struct view_txn *txn, const struct journal_head *before,
               const struct journal_head *after);
+
+/* Instead, when `after` is brief: of an execution with a name the head (without its title)
+ * and the name stay until it expires, of another nothing. */
+void head_put_brief(struct view_txn *txn, const struct journal_head *before,
+                    const struct journal_head *after);
 
 /* Deletes the head, all rows that depend on it and all frames; returns the number
  * of rows of frames. */

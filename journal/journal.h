@@ -112,6 +112,7 @@ struct journal_head {
     struct id name_hash;
     uint8_t status;
     uint8_t kind;
+    bool is_brief; /* see FRAME_BRIEF */
     uint32_t revision;
     uint32_t retention_days;
     int64_t start_ms;

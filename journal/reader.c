@@ -90,6 +90,9 @@ int journal_read_frames(struct journal *journal, const struct id *exec_id, uint6
         if (r == 0) {
             r = read_head(journal, txn, exec_id, &head);
         }
+        if (r == 0 && head.is_brief) {
+            r = JOURNAL_NOT_FOUND;
+        }
         if (r == 0) {
             r = segment_read(&journal->views, txn, exec_id, &record, thread_now_ms() + SLICE_MS,
                              &spare, visit, arg);

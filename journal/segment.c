@@ -26,6 +26,7 @@ static void put_large(struct segment_pack *pack, uint64_t first_record, struct b
         view_put(pack->txn, VIEW_SEGMENT, key_segment(key, &pack->exec_id, first_record, piece++),
                  bytes_of(frame.data + at, (left < VIEW_VALUE_BYTES) ? left : VIEW_VALUE_BYTES));
     }
+    pack->has_written = true;
 }
 
 static void flush(struct segment_pack *pack)
@@ -35,6 +36,7 @@ static void flush(struct segment_pack *pack)
     if (pack->frames.len > 0) {
         view_put(pack->txn, VIEW_SEGMENT, key_segment(key, &pack->exec_id, pack->first_record, 0),
                  buf_bytes(&pack->frames));
+        pack->has_written = true;
     }
     pack->frames.len = 0;
 }
@@ -61,6 +63,15 @@ void segment_pack_frame(struct segment_pack *pack, uint64_t first_record, struct
 void segment_pack_end(struct segment_pack *pack)
 {
     flush(pack);
+    buf_fini(&pack->frames);
+}
+
+void segment_pack_drop(struct segment_pack *pack)
+{
+    if (pack->has_written) {
+        (void)view_delete_prefix(pack->txn, VIEW_SEGMENT,
+                                 bytes_of(pack->exec_id.bytes, sizeof pack->exec_id.bytes));
+    }
     buf_fini(&pack->frames);
 }
 

@@ -17,10 +17,13 @@ struct segment_pack {
     struct id exec_id;
     uint64_t first_record;
     struct buf frames;
+    bool has_written;
 };
 
 void segment_pack_frame(struct segment_pack *pack, uint64_t first_record, struct bytes frame);
 void segment_pack_end(struct segment_pack *pack);
+/* Instead, when the execution is not to be kept. */
+void segment_pack_drop(struct segment_pack *pack);
 
 /* Visits the frames from the one that holds `*record` on, and moves `*record` behind
  * each that was visited. Ends by itself with SEGMENT_MORE after `until_ms` of

@@ -254,6 +254,11 @@ static void apply_execution(struct apply *apply, const struct batch_entry *entri
     for (size_t i = 0; i < count && apply->txn.status == 0; i++) {
         apply_frame(apply, &pack, &head, &entries[i]);
     }
+    if (head.is_brief && head.last_record > before.last_record) {
+        segment_pack_drop(&pack);
+        head_put_brief(&apply->txn, &before, &head);
+        return;
+    }
     segment_pack_end(&pack);
     if (head.last_record > before.last_record) {
         head_put(&apply->txn, &before, &head);

@@ -63,6 +63,7 @@ struct invoke_request {
     enum invoke_type type;
     struct bytes payload;
     struct bytes execution_name;
+    struct bytes client_token; /* of an event that is not durable: one token, one event */
     struct bytes tenant_id;
     struct bytes client_context; /* decoded JSON */
     struct bytes trace_id;

@@ -33,6 +33,15 @@ static int put_title(struct buf *out, const struct tenant_keys *keys, const stru
     return 0;
 }
 
+/* A name of its own; else it is called by its id, and is found by it. */
+static bool has_name(const struct exec *exec)
+{
+    char text[ID_TEXT_LEN + 1];
+
+    id_format(&exec->id, text);
+    return !bytes_equal(exec->name, bytes_of(text, ID_TEXT_LEN));
+}
+
 static int put_opening(struct buf *out, const struct tenant_keys *keys, const struct exec *exec)
 {
     struct frame_opening opening = {
@@ -42,10 +51,23 @@ static int put_opening(struct buf *out, const struct tenant_keys *keys, const st
     if (room == NULL) {
         return ERR(ERR_NOMEM, "opening");
     }
-    seal_hash(keys, exec->name, &opening.name_hash);
+    if (has_name(exec)) {
+        seal_hash(keys, exec->name, &opening.name_hash);
+    }
     frame_opening_put(&opening, room);
     out->len += FRAME_OPENING_BYTES;
     return put_title(out, keys, exec);
+}
+
+/* An event that has succeeded is answered, and nobody can ask for it; one that failed is
+ * kept and listed, and a child's end is told to its parent first. */
+static uint8_t flags_of(const struct exec *exec, uint32_t count)
+{
+    bool is_first = exec->records == count;
+    bool is_brief = exec->kind == EXEC_EVENT && exec->status == EXEC_SUCCEEDED &&
+                    id_is_none(&exec->parent_exec);
+
+    return (uint8_t)((is_first ? FRAME_FIRST : 0) | (is_brief ? FRAME_BRIEF : 0));
 }
 
 static struct frame_header header_of(const struct tenant_keys *keys, const struct exec *exec,
@@ -56,7 +78,7 @@ static struct frame_header header_of(const struct tenant_keys *keys, const struc
     return (struct frame_header){
         .format = FRAME_FORMAT,
         .suite = FRAME_SUITE,
-        .flags = (exec->records == count) ? FRAME_FIRST : 0,
+        .flags = flags_of(exec, count),
         .status = (uint8_t)exec->status,
         .key_epoch = tenant_keys_epoch(keys),
         .tenant = exec->tenant,
@@ -114,7 +136,7 @@ int sealer_make(struct buf *out, struct arena *scratch, const struct tenant_keys
         return ERR(ERR_NOMEM, "frame");
     }
     out->len += FRAME_HEADER_BYTES;
-    if (header.flags != 0) {
+    if ((header.flags & FRAME_FIRST) != 0) {
         r = put_opening(out, keys, exec);
     }
     header.opening_len = (uint32_t)(out->len - begun - FRAME_HEADER_BYTES);

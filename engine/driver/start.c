@@ -267,7 +267,11 @@ static void answer_stored(struct task *task, struct waiter *waiter)
 
 static void on_start_refused(struct task *task, struct invoke_request *request)
 {
-    if (task->refusal == REFUSAL_CONFLICT) {
+    if (task->refusal == REFUSAL_CONFLICT && request->execution_name.len == 0) {
+        answer_error(request, 409, "ResourceConflictException",
+                     "This amz-sdk-invocation-id was used with another payload: each request "
+                     "needs one of its own.");
+    } else if (task->refusal == REFUSAL_CONFLICT) {
         answer_error(request, 409, "DurableExecutionAlreadyStartedException",
                      "An execution of this name exists with another payload: choose another name, "
                      "or send the same payload.");
@@ -344,6 +348,24 @@ void start_fill(struct task *task, const struct function_revision *revision, str
     seal_digest(payload, started->digest);
 }
 
+/* An execution without a name of its own is called by its id. */
+static bool find_by_id(struct driver *driver, const struct command *command, struct id *ret_id)
+{
+    struct bytes name = command->started.name;
+    struct journal_head head;
+    struct arena arena;
+    bool is_found;
+
+    if (!id_parse((const char *)name.data, name.len, ret_id)) {
+        return false;
+    }
+    arena_init(&arena, 0);
+    is_found = journal_get_head(driver->journal, ret_id, &arena, &head) == 0 &&
+               id_is_none(&head.name_hash) && id_equal(&head.function_id, &command->function_id);
+    arena_fini(&arena);
+    return is_found;
+}
+
 /* A name that was used before leads to its execution, hot or not. */
 static void find_known(struct driver *driver, struct task *task)
 {
@@ -356,10 +378,35 @@ static void find_known(struct driver *driver, struct task *task)
     }
     seal_hash(driver->keys, command->started.name, &name_hash);
     if (journal_find_name(driver->journal, command->tenant, &command->function_id, &name_hash,
-                          &known) == 0) {
+                          &known) == 0 ||
+        find_by_id(driver, command, &known)) {
         command->exec_id = known;
         command->is_known = true;
     }
+}
+
+/* Sent again by a client that did not see our answer, after the event has succeeded. */
+static bool has_happened(struct driver *driver, const struct task *task)
+{
+    struct journal_head head;
+    struct arena arena;
+    bool has;
+
+    if (!task->command.is_known) {
+        return false;
+    }
+    arena_init(&arena, 0);
+    has = journal_get_head(driver->journal, &task->command.exec_id, &arena, &head) == 0 &&
+          head.is_brief;
+    arena_fini(&arena);
+    return has;
+}
+
+/* Of an event that is not durable the client's own id is the name, so that a request that
+ * it sends again is one event. */
+static struct bytes name_of(const struct invoke_request *request)
+{
+    return (request->execution_name.len > 0) ? request->execution_name : request->client_token;
 }
 
 static void start_execution(struct driver *driver, struct invoke_request *request,
@@ -371,7 +418,7 @@ static void start_execution(struct driver *driver, struct invoke_request *reques
     struct task *task =
         task_create(driver, COMMAND_START, &id, is_sync ? on_sync_started : on_event_started,
                     is_sync ? (void *)waiter : (void *)request);
-    struct bytes name = request->execution_name;
+    struct bytes name = name_of(request);
     char id_text[ID_TEXT_LEN + 1];
 
     id_format(&id, id_text);
@@ -381,7 +428,7 @@ static void start_execution(struct driver *driver, struct invoke_request *reques
     start_fill(task, revision, name, request->payload, true,
                revision->config.is_durable ? EXEC_DURABLE : EXEC_EVENT);
     task->command.started.tenant_id = task_copy(task, request->tenant_id);
-    if (request->execution_name.len > 0) {
+    if (name_of(request).len > 0) {
         find_known(driver, task);
     }
     if (is_sync) {
@@ -393,6 +440,13 @@ static void start_execution(struct driver *driver, struct invoke_request *reques
     } else {
         request->state = task;
         request->state_kind = INVOKE_STATE_TASK;
+    }
+    if (has_happened(driver, task)) {
+        task_drop(task);
+        request->state = NULL;
+        request->executed_version = "$LATEST";
+        request->cb(request);
+        return;
     }
     driver->started++;
     task_submit(task);

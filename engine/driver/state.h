@@ -139,6 +139,7 @@ struct id driver_make_id(struct driver *driver);
 struct task *task_create(struct driver *driver, enum command_kind kind, const struct id *exec_id,
                          task_done done, void *arg);
 void task_submit(struct task *task);
+void task_drop(struct task *task); /* instead: it is not needed after all */
 struct bytes task_copy(struct task *task, struct bytes bytes);
 struct bytes task_error(struct task *task, const char *type, const char *message);
 void driver_release_waiting(struct driver *driver);

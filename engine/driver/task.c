@@ -64,6 +64,11 @@ static void task_free(struct task *task)
     list_push_back(&task->driver->free_tasks, &task->link);
 }
 
+void task_drop(struct task *task)
+{
+    task_free(task);
+}
+
 struct bytes task_copy(struct task *task, struct bytes bytes)
 {
     struct bytes copy = arena_copy(&task->arena, bytes);

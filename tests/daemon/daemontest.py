@@ -96,6 +96,19 @@ class DaemonTest(unittest.TestCase):
         self.refused(409, "DurableExecutionAlreadyStartedException", self.api.invoke, function,
                      '"Moon"', name="once")
 
+    def test_an_execution_without_a_name_is_called_by_its_id(self):
+        function = self.deploy("greet", "1-1", **DURABLE)
+        first = self.api.invoke(function, '"World"')
+        arn = first.headers["x-amz-durable-execution-arn"]
+        name = arn.split("/")[-2]
+        for _ in range(2):
+            again = self.api.invoke(function, '"World"', name=name)
+            self.assertEqual(again.headers["x-amz-durable-execution-arn"], arn)
+            self.assertEqual(again.body, first.body)
+            self.refused(409, "DurableExecutionAlreadyStartedException", self.api.invoke,
+                         function, '"Moon"', name=name)
+            self.kill_and_restart()
+
     def test_a_name_is_known_after_kill_9(self):
         function = self.deploy("greet", "1-1", **DURABLE)
         first = self.api.invoke(function, '"World"', name="once")
@@ -199,6 +212,32 @@ class DaemonTest(unittest.TestCase):
             seen = self.api.get_execution(arn)
             self.assertEqual("Result" in seen, seen["Status"] == "SUCCEEDED", seen)
             self.assertEqual("EndTimestamp" in seen, seen["Status"] == "SUCCEEDED", seen)
+
+    def test_an_event_sent_again_runs_once_and_leaves_only_its_name(self):
+        self.deploy("echo", "echo")
+        def send(token):
+            answer = self.api.invoke("echo", '"x"', kind="Event", invocation_id=token)
+            self.assertEqual(answer.status, 202)
+        def starts():
+            lines = self.api.request("GET", "/pawl/v1/logs/echo").body.decode()
+            return lines.count("START RequestId")
+        for token in ("one", "one", "two", None):
+            send(token)
+        wait_for("three events", lambda: starts() >= 3)
+        wait_for("their end", lambda: self.status()["Executions"]["Hot"] == 0)
+        listed = self.api.request("GET", "/pawl/v1/executions").json()
+        self.assertEqual(listed["Executions"], [])
+        send("one")
+        self.kill_and_restart()
+        send("two")
+        send("three")
+        wait_for("the last one", lambda: starts() >= 4)
+        self.assertEqual(starts(), 4)
+        self.daemon.end()
+        self.assertEqual(self.verify().returncode, 0)
+
+    def status(self):
+        return self.api.request("GET", "/pawl/v1/status").json()
 
     # --- upkeep ------------------------------------------------------------------------
 

@@ -186,7 +186,7 @@ static struct frame_header header_of(const struct made *made, const struct made_
     return (struct frame_header){
         .format = FRAME_FORMAT,
         .suite = FRAME_SUITE,
-        .flags = is_first ? FRAME_FIRST : 0,
+        .flags = (uint8_t)((is_first ? FRAME_FIRST : 0) | step->flags),
         .status = step->status,
         .key_epoch = 7,
         .tenant = head->tenant,

@@ -70,6 +70,7 @@ struct made_step {
     int64_t wake_ms;
     uint32_t retention_days;
     size_t payload; /* sealed bytes */
+    uint8_t flags;  /* besides FRAME_FIRST */
 };
 
 /* head.exec_id, tenant, function_id, name_hash, start_ms, kind and title are set. */
