@@ -172,7 +172,7 @@ static int open_parts(struct driver *driver, const char *data_dir, struct keyrin
 }
 
 /* Retention: closed executions are deleted by age, some at a time. None of them is
- * hot: what has ended is forgotten within a moment, and a day is the least. */
+ * hot: what has ended is forgotten within a moment, and 15 minutes is the least. */
 static void on_expire(uv_timer_t *timer)
 {
     const struct driver *driver = timer->data;

@@ -113,15 +113,31 @@ static void end_attempt(struct run *run, const struct invocation_end *end)
     task_submit(task);
 }
 
+/* The daemon ends, and it with it: its attempt stays open in the log, and the next life
+ * of the daemon finds it cut off, as it would after a crash. */
+static bool is_cut_off(const struct run *run, const struct invocation_end *end)
+{
+    if (!run->driver->is_closing) {
+        return false;
+    }
+    if (end->is_complete) {
+        return run->is_suspended && end->complete.outcome == OUTCOME_PENDING;
+    }
+    return strcmp(end->error_type, "Pawl.Restarted") == 0;
+}
+
 static void on_durable_ended(struct invocation *invocation, const struct invocation_end *end)
 {
     struct run *run = container_of(invocation, struct run, invocation);
 
     if (run->exec == NULL) {
         run_free(run); /* fenced: nobody is interested any more */
-        return;
+    } else if (is_cut_off(run, end)) {
+        hot_of(run->exec)->run = NULL;
+        run_free(run);
+    } else {
+        end_attempt(run, end);
     }
-    end_attempt(run, end);
 }
 
 /* --- dispatch ---------------------------------------------------------------------------- */
@@ -582,6 +598,11 @@ static void answer_checkpoint(struct task *task)
     }
     if (task->is_repeat) {
         answer.refusal = bytes_of_text("STALE"); /* one answer each on this connection */
+    }
+    if (answer.refusal.len == 0 && run->driver->is_closing) {
+        answer.refusal = bytes_of_text("SUSPEND");
+        answer.message = bytes_of_text("The daemon is being stopped.");
+        run->is_suspended = true;
     }
     if (answer.refusal.len == 0) {
         struct hot *hot = hot_of(task->exec);

@@ -97,6 +97,7 @@ struct run {
     bool is_sent;             /* INVOKE was sent */
     bool must_send;           /* as soon as the execution is not committing */
     bool is_full;             /* send everything, the environment has no state */
+    bool is_suspended;        /* it was told to stop at its checkpoint: the daemon ends */
     struct journal_wait wait; /* for the views, before everything is sent */
     bool is_waiting;
     struct invoke_request *request; /* of an ordinary invoke; NULL when abandoned */

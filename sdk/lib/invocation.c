@@ -318,6 +318,8 @@ static void on_refused(struct invocation *inv, const struct wire_checkpointed *a
 {
     if (bytes_equal(answer->refusal, bytes_of_text("STALE"))) {
         end(inv, INVOCATION_FENCED, wakes);
+    } else if (bytes_equal(answer->refusal, bytes_of_text("SUSPEND"))) {
+        end(inv, INVOCATION_SUSPENDED, wakes); /* what it held is durable */
     } else if (bytes_equal(answer->refusal, bytes_of_text("INVALID"))) {
         break_locked(inv, INVOCATION_BROKEN, WIRE_OUTCOME_FAILED, "InvalidParameterValueException",
                      answer->message);

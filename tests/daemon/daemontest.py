@@ -154,6 +154,23 @@ class DaemonTest(unittest.TestCase):
         self.restart()
         self.assertEqual(self.until_closed(arn)["Status"], "SUCCEEDED")
 
+    def test_sigterm_suspends_what_runs_at_its_next_checkpoint(self):
+        arn = self.start(self.deploy("long", "many-steps", **DURABLE), 1000)  # some 100 s
+        self.until_event(arn, "StepSucceeded")
+        self.daemon.process.send_signal(signal.SIGTERM)
+        self.assertEqual(self.daemon.process.wait(25), 0)  # drain_s is 30
+        self.restart()
+        def ends():
+            return [event["EventType"] for event in self.api.history(arn)
+                    if event["EventType"] == "InvocationCompleted"]
+        wait_for("the cut off invocation", ends)
+        done = len([1 for event in self.api.history(arn) if event["EventType"] == "StepSucceeded"])
+        wait_for("more steps", lambda: len(
+            [1 for event in self.api.history(arn)
+             if event["EventType"] == "StepSucceeded"]) > done)
+        self.api.stop(arn)
+        check_history(self.api.history(arn), "STOPPED")
+
     # --- stop ------------------------------------------------------------------------
 
     def test_stop_ends_a_suspended_execution_once(self):

@@ -132,6 +132,18 @@ static void test_stale_token_ends_the_invocation_in_silence(void **state)
     fake_stop(&fake);
 }
 
+static void test_a_daemon_that_stops_suspends_at_a_checkpoint(void **state)
+{
+    (void)state;
+    afterwards = 0;
+    fake_start(&fake, goes_on);
+    fake.refusal = "SUSPEND";
+    assert_int_equal(fake_run(&fake), WIRE_OUTCOME_PENDING);
+    assert_int_equal(fake.checkpoints, 1);
+    assert_int_equal(afterwards, 2);
+    fake_stop(&fake);
+}
+
 static bool cancel(struct fake *f, const struct wire_checkpoint *checkpoint)
 {
     struct wire_cancel word = {.reason = bytes_of_text("timeout")};
@@ -332,6 +344,7 @@ int main(void)
         cmocka_unit_test(test_resume_without_news_keeps_the_state_current),
         cmocka_unit_test(test_answer_to_another_checkpoint_is_ignored),
         cmocka_unit_test(test_stale_token_ends_the_invocation_in_silence),
+        cmocka_unit_test(test_a_daemon_that_stops_suspends_at_a_checkpoint),
         cmocka_unit_test(test_cancelled_invocation_ends_without_its_answer),
         cmocka_unit_test(test_invalid_checkpoint_fails_with_the_reason),
         cmocka_unit_test(test_other_refusals_are_failures_of_the_invocation),

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define HANDLER(name)                                                                              \
     static int name(struct pawl_context *ctx, struct pawl_value input,                             \
@@ -39,6 +40,29 @@ HANDLER(tenant)
 HANDLER(measure)
 {
     *ret_result = pawl_format(ctx, "%zu", input.len);
+    return 0;
+}
+
+static int take_a_while(struct pawl_context *ctx, void *arg, struct pawl_value *ret)
+{
+    const struct timespec while_ = {.tv_nsec = 100000000};
+
+    (void)ctx;
+    (void)arg;
+    (void)ret;
+    (void)nanosleep(&while_, NULL);
+    return 0;
+}
+
+/* As many short steps as the input says. */
+HANDLER(many_steps)
+{
+    long count = strtol(input.data, NULL, 10);
+
+    (void)ret_result;
+    for (long i = 0; i < count; i++) {
+        PAWL_TRY(pawl_step(ctx, NULL, take_a_while, NULL, NULL, NULL));
+    }
     return 0;
 }
 
@@ -195,6 +219,7 @@ const struct pawl_handler invoke_handlers[] = {
     {"failing", failing},
     {"tenant", tenant},
     {"measure", measure},
+    {"many-steps", many_steps},
     {"5-1", basic},
     {"5-2", named},
     {"5-3", basic}, /* with a complex object */
