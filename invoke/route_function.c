@@ -44,6 +44,9 @@ static void on_changed(void *arg, struct function *function, const char *error)
     struct call *call = change->call;
 
     buf_fini(&change->archive);
+    if (error == NULL) {
+        driver_function_changed(call->service->driver, function);
+    }
     if (error != NULL) {
         call_fail(call, 400, "InvalidParameterValueException", "Could not unzip uploaded file: %s",
                   error);

@@ -7,9 +7,6 @@
 #include "engine/base/mem.h"
 #include "engine/driver/state.h"
 
-#define EXPIRE_MS 60000
-#define EXPIRE_MAX 10000U /* in one go */
-
 void driver_options_default(struct driver_options *ret_options)
 {
     *ret_options = (struct driver_options){
@@ -139,11 +136,10 @@ static void init_state(struct driver *driver, uv_loop_t *loop)
     (void)uv_timer_init(loop, &driver->timer);
     (void)uv_timer_init(loop, &driver->evict_timer);
     (void)uv_timer_init(loop, &driver->close_timer);
-    (void)uv_timer_init(loop, &driver->expire_timer);
+    (void)uv_timer_init(loop, &driver->upkeep_timer);
     driver->timer.data = driver;
     driver->evict_timer.data = driver;
     driver->close_timer.data = driver;
-    driver->expire_timer.data = driver;
     driver->handles_open = 4;
 }
 
@@ -171,15 +167,6 @@ static int open_parts(struct driver *driver, const char *data_dir, struct keyrin
     return r;
 }
 
-/* Retention: closed executions are deleted by age, some at a time. None of them is
- * hot: what has ended is forgotten within a moment, and 15 minutes is the least. */
-static void on_expire(uv_timer_t *timer)
-{
-    const struct driver *driver = timer->data;
-
-    journal_expire(driver->journal, driver_now_ms(), EXPIRE_MAX);
-}
-
 int driver_open(struct driver **ret_driver, uv_loop_t *loop, const char *data_dir,
                 struct journal *journal, struct keyring *keyring, struct launcher *launcher,
                 const struct driver_options *options)
@@ -199,9 +186,14 @@ int driver_open(struct driver **ret_driver, uv_loop_t *loop, const char *data_di
         return r; /* the process ends: nothing here outlives it */
     }
     due_start(driver);
-    (void)uv_timer_start(&driver->expire_timer, on_expire, EXPIRE_MS, EXPIRE_MS);
+    upkeep_start(driver);
     *ret_driver = driver;
     return 0;
+}
+
+void driver_function_changed(struct driver *driver, struct function *function)
+{
+    pool_function_changed(driver->pool, function);
 }
 
 /* --- closing --------------------------------------------------------------------------------- */
@@ -248,7 +240,7 @@ static void close_handles(struct driver *driver)
     uv_close((uv_handle_t *)&driver->timer, on_handle_closed);
     uv_close((uv_handle_t *)&driver->evict_timer, on_handle_closed);
     uv_close((uv_handle_t *)&driver->close_timer, on_handle_closed);
-    uv_close((uv_handle_t *)&driver->expire_timer, on_handle_closed);
+    uv_close((uv_handle_t *)&driver->upkeep_timer, on_handle_closed);
 }
 
 /* What was committed while the pool closed still has to come back. */

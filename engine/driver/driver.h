@@ -34,6 +34,9 @@ int driver_open(struct driver **ret_driver, uv_loop_t *loop, const char *data_di
                 struct journal *journal, struct keyring *keyring, struct launcher *launcher,
                 const struct driver_options *options);
 struct functions *driver_functions(struct driver *driver);
+/* To be called when a change of a function is durable: idle environments that run what it
+ * was go at once. */
+void driver_function_changed(struct driver *driver, struct function *function);
 struct pool *driver_pool(struct driver *driver);
 struct logs *driver_logs(struct driver *driver);
 

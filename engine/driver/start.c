@@ -323,12 +323,14 @@ static void on_sync_started(struct task *task)
     list_push_back(&hot->waiters, &waiter->link);
 }
 
-void start_fill(struct task *task, const struct function_revision *revision, struct bytes name,
+void start_fill(struct task *task, struct function_revision *revision, struct bytes name,
                 struct bytes payload, bool has_payload, enum exec_kind kind)
 {
     const struct function *function = revision->function;
     struct record *started = &task->command.started;
 
+    task->revision = revision;
+    function_revision_ref(revision);
     task->command.tenant = function->tenant;
     task->command.function_id = function->id;
     *started = (struct record){

@@ -37,7 +37,8 @@ struct driver {
     uv_timer_t timer;
     uv_timer_t evict_timer;
     uv_timer_t close_timer;
-    uv_timer_t expire_timer;
+    uv_timer_t upkeep_timer;
+    uint64_t opened_lsn;          /* the end of the log when this life began */
     int64_t armed_ms;             /* what `timer` was set for */
     int64_t cold_ms;              /* earliest wake of an execution that is not hot; 0 = none */
     struct journal_due due_after; /* where the walk over what is due goes on */
@@ -65,6 +66,7 @@ struct task {
     struct list link;
     task_done done; /* may be NULL */
     void *arg;
+    struct function_revision *revision; /* START: referenced, the execution is to run it */
     struct buf frame;
     struct exec *exec;
     struct action *actions;
@@ -160,6 +162,9 @@ void due_start(struct driver *driver);
 void due_arm(struct driver *driver);
 void due_note_cold(struct driver *driver, int64_t wake_ms);
 
+/* --- upkeep.c */
+void upkeep_start(struct driver *driver);
+
 /* --- run.c */
 struct run *run_create(struct driver *driver);
 void run_free(struct run *run);
@@ -182,7 +187,7 @@ void child_ended(struct task *task);
 
 /* --- start.c */
 void waiters_answer(struct task *task);
-void start_fill(struct task *task, const struct function_revision *revision, struct bytes name,
+void start_fill(struct task *task, struct function_revision *revision, struct bytes name,
                 struct bytes payload, bool has_payload, enum exec_kind kind);
 /* Qualified ARN of a function's newest code. */
 struct bytes arena_function(struct arena *arena, const struct function *function);

@@ -48,6 +48,10 @@ struct task *task_create(struct driver *driver, enum command_kind kind, const st
 static void task_free(struct task *task)
 {
     arena_reset(&task->arena);
+    if (task->revision != NULL) {
+        function_revision_unref(task->revision);
+        task->revision = NULL;
+    }
     if (task->frame.cap > FRAME_KEEP_BYTES) {
         buf_fini(&task->frame);
     }

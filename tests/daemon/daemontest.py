@@ -6,6 +6,7 @@ Each test has a daemon of its own, on a data directory of its own, and real func
 real sandboxes (the handlers of the conformance suite).
 """
 
+import base64
 import json
 import os
 import signal
@@ -252,6 +253,42 @@ class DaemonTest(unittest.TestCase):
         self.assertEqual(starts(), 4)
         self.daemon.end()
         self.assertEqual(self.verify().returncode, 0)
+
+    def test_old_code_goes_when_nobody_needs_it(self):
+        function = self.deploy("asks", "4-1", **DURABLE)
+        waiting = self.start(function, "approval")
+        callback_id = self.until_event(waiting, "CallbackStarted")["CallbackStartedDetails"][
+            "CallbackId"]
+        self.until_event(waiting, "InvocationCompleted")
+        for number in range(3):
+            self.update_code("asks", number)
+        def swept():
+            with open(self.daemon.log, encoding="utf-8") as file:
+                return [line for line in file if "old revisions of functions were removed" in line]
+        self.kill_and_restart()
+        self.assertIn(" 2 old revisions", wait_for("a sweep", swept)[-1])  # one is waited on
+        self.api.callback(callback_id, "succeed", '"yes"')
+        self.assertEqual(self.until_closed(waiting)["Status"], "SUCCEEDED")
+        self.kill_and_restart()
+        wait_for("another sweep", lambda: len(swept()) == 2)
+        self.assertIn(" 1 old revisions", swept()[-1])
+        self.daemon.end()
+        self.assertEqual(self.verify().returncode, 0)
+
+    def update_code(self, name, number):
+        archive = zip_files({"bootstrap": HANDLERS, f"version-{number}": HANDLERS})
+        self.api.request("PUT", f"/2015-03-31/functions/{name}/code", json.dumps(
+            {"ZipFile": base64.b64encode(archive).decode()}))
+
+    def test_environments_of_old_code_go_at_once(self):
+        self.deploy("echo", "echo")
+        self.api.invoke("echo", '"x"')
+        self.assertEqual(len(self.status()["Environments"]), 1)
+        self.update_code("echo", 1)
+        wait_for("the old one to go", lambda: self.status()["Environments"] == [])
+        self.api.invoke("echo", '"x"')
+        self.api.request("DELETE", "/2015-03-31/functions/echo")
+        wait_for("the last one to go", lambda: self.status()["Environments"] == [])
 
     def status(self):
         return self.api.request("GET", "/pawl/v1/status").json()

@@ -58,6 +58,12 @@ struct functions *driver_functions(struct driver *driver)
     return (struct functions *)(void *)&fake;
 }
 
+void driver_function_changed(struct driver *driver, struct function *function)
+{
+    (void)driver;
+    (void)function;
+}
+
 struct logs *driver_logs(struct driver *driver)
 {
     (void)driver;
