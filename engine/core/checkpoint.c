@@ -85,6 +85,7 @@ static void perform_callback(struct turn *turn, const struct op_update *update)
 
     record.timeout_s = update->timeout_s;
     record.heartbeat_s = update->heartbeat_s;
+    record.due_ms = turn_clock(turn);
     turn_record(turn, record);
 }
 

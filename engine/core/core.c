@@ -499,6 +499,7 @@ static int on_callback(struct turn *turn)
         return refuse(turn, REFUSAL_CLOSED, "the callback has timed out or was completed");
     }
     record = record_of_op(op, NOTE_HEARTBEAT);
+    record.due_ms = turn_clock(turn);
     if (command->op_status != OP_STARTED) {
         record.kind = (command->op_status == OP_SUCCEEDED) ? CALLBACK_SUCCEEDED : CALLBACK_FAILED;
         record.has_payload = command->has_payload;

@@ -70,7 +70,8 @@ struct record {
     struct bytes error;       /* encoded error object */
     uint32_t attempt;         /* of the step, or of the invocation */
     uint32_t delay_s;         /* until the next attempt (0 = none); of a wait */
-    int64_t due_ms;           /* when a wait, retry or failed invocation is due */
+    int64_t due_ms;           /* when a wait, retry or failed invocation is due; of a callback's
+                                 start and heartbeat the clock, if it was set back, else 0 */
     uint32_t timeout_s;       /* of the execution, callback or chained invoke */
     uint32_t heartbeat_s;     /* of a callback */
     enum op_status op_status; /* NOTE_CHAINED_RESULT, NOTE_EXECUTION_RESULT */

@@ -235,6 +235,12 @@ static int64_t after_s(int64_t from_ms, uint32_t seconds)
     return (seconds != 0) ? from_ms + (int64_t)seconds * 1000 : 0;
 }
 
+/* What a callback's time runs from: the clock's, also when that was set back. */
+static int64_t clock_of(const struct record *record)
+{
+    return (record->due_ms != 0) ? record->due_ms : record->time_ms;
+}
+
 static int evolve_callback(struct exec *exec, struct op *op, const struct record *record)
 {
     if (op->type != OP_CALLBACK || op->status != OP_STARTED) {
@@ -244,13 +250,13 @@ static int evolve_callback(struct exec *exec, struct op *op, const struct record
     case CALLBACK_STARTED:
         op->timeout_s = record->timeout_s;
         op->heartbeat_s = record->heartbeat_s;
-        op->timeout_ms = after_s(record->time_ms, record->timeout_s);
-        op->heartbeat_ms = after_s(record->time_ms, record->heartbeat_s);
+        op->timeout_ms = after_s(clock_of(record), record->timeout_s);
+        op->heartbeat_ms = after_s(clock_of(record), record->heartbeat_s);
         exec->pending_count++;
         set_deadline(exec, op);
         return 0;
     case NOTE_HEARTBEAT:
-        op->heartbeat_ms = after_s(record->time_ms, op->heartbeat_s);
+        op->heartbeat_ms = after_s(clock_of(record), op->heartbeat_s);
         set_deadline(exec, op);
         return 0;
     case CALLBACK_SUCCEEDED:

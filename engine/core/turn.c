@@ -31,6 +31,13 @@ static int64_t turn_time(const struct turn *turn)
     return (now_ms > turn->exec->last_ms) ? now_ms : turn->exec->last_ms;
 }
 
+int64_t turn_clock(const struct turn *turn)
+{
+    int64_t now_ms = turn->command->now_ms;
+
+    return (now_ms < turn->exec->last_ms) ? now_ms : 0;
+}
+
 void turn_record(struct turn *turn, struct record record)
 {
     struct actions *actions = turn->actions;

@@ -20,6 +20,8 @@ struct turn {
 /* Makes a record of the turn's execution at the turn's time, applies it, and
  * keeps it for the frame. Only op_id, payloads and the like are still to be set in
  * `record`; the caller's copy may go away, what it points to may not. */
+/* The clock, where it was set back behind what is recorded; else 0: a record's time is it. */
+int64_t turn_clock(const struct turn *turn);
 void turn_record(struct turn *turn, struct record record);
 
 void turn_action(struct turn *turn, struct action action);

@@ -175,6 +175,34 @@ static void test_what_is_not_a_callback_is_not_found(void **state)
     expect_refusal(fixture, call(fixture, OP_SUCCEEDED), REFUSAL_NOT_FOUND);
 }
 
+static void test_a_clock_set_back_puts_nothing_off(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture_start(fixture);
+    fixture->now_ms -= 3600000;
+    fixture_update(fixture, (struct op_update){.type = OP_CALLBACK,
+                                               .action = OP_START,
+                                               .id = text("k"),
+                                               .timeout_s = 20,
+                                               .heartbeat_s = 10});
+    assert_int_equal(fixture->exec->last_ms, T0); /* what is recorded never goes back */
+    assert_int_equal(fixture_op(fixture, "k")->timeout_ms, T0 - 3600000 + 20000);
+    assert_int_equal(fixture_op(fixture, "k")->heartbeat_ms, T0 - 3600000 + 10000);
+    fixture->now_ms += 5000;
+    assert_int_equal(fixture_apply(fixture, (struct command){.kind = COMMAND_CALLBACK,
+                                                             .op_id = text("k"),
+                                                             .op_status = OP_STARTED}),
+                     0);
+    assert_int_equal(fixture_op(fixture, "k")->heartbeat_ms, T0 - 3600000 + 15000);
+    fixture_update(fixture, (struct op_update){
+                                .type = OP_WAIT, .action = OP_START, .id = text("w"), .wait_s = 7});
+    assert_int_equal(fixture_op(fixture, "w")->due_ms, T0 - 3600000 + 12000);
+    fixture_restart(fixture);
+    assert_int_equal(fixture_op(fixture, "k")->timeout_ms, T0 - 3600000 + 20000);
+    assert_int_equal(fixture_op(fixture, "k")->heartbeat_ms, T0 - 3600000 + 15000);
+}
+
 static void test_timers_survive_a_restart(void **state)
 {
     struct fixture *fixture = *state;
@@ -203,6 +231,7 @@ int main(void)
         TEST(test_an_answer_after_the_timeout_is_too_late),
         TEST(test_an_ended_execution_has_closed_callbacks),
         TEST(test_what_is_not_a_callback_is_not_found),
+        TEST(test_a_clock_set_back_puts_nothing_off),
         TEST(test_timers_survive_a_restart),
     };
 

@@ -63,14 +63,14 @@ static void judge_callback(struct world *world, struct op_facts *op, const struc
         law(world, op->status == OP_STATUS_NONE, "a callback starts once");
         *op = (struct op_facts){.type = OP_CALLBACK,
                                 .status = OP_STARTED,
-                                .timeout_ms = after(record->time_ms, record->timeout_s),
+                                .timeout_ms = after(now_ms, record->timeout_s),
                                 .heartbeat_s = record->heartbeat_s,
-                                .heartbeat_ms = after(record->time_ms, record->heartbeat_s)};
+                                .heartbeat_ms = after(now_ms, record->heartbeat_s)};
         return;
     }
     law(world, op->status == OP_STARTED, "a callback ends once");
     if (record->kind == NOTE_HEARTBEAT) {
-        op->heartbeat_ms = after(record->time_ms, op->heartbeat_s);
+        op->heartbeat_ms = after(now_ms, op->heartbeat_s);
     } else if (record->kind == CALLBACK_TIMED_OUT) {
         law(world,
             (op->timeout_ms != 0 && now_ms >= op->timeout_ms) ||
