@@ -293,6 +293,30 @@ class DaemonTest(unittest.TestCase):
     def status(self):
         return self.api.request("GET", "/pawl/v1/status").json()
 
+    # --- rest ----------------------------------------------------------------------------
+
+    def switches(self):
+        """How often its threads have gone to sleep, and so how often they were awake."""
+        total = 0
+        tasks = f"/proc/{self.daemon.process.pid}/task"
+        for task in os.listdir(tasks):
+            with open(f"{tasks}/{task}/status", encoding="utf-8") as file:
+                total += next(int(line.split()[1]) for line in file
+                              if line.startswith("voluntary_ctxt_switches"))
+        return total
+
+    def test_an_idle_daemon_is_small_and_sleeps(self):
+        self.api.invoke(self.deploy("greet", "1-1", **DURABLE), '"World"')
+        wait_for("a second in which nobody wakes up", self.sleeps_for_a_second)
+        with open(f"/proc/{self.daemon.process.pid}/status", encoding="utf-8") as file:
+            resident_kb = next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
+        self.assertLess(resident_kb, 20 << 10)
+
+    def sleeps_for_a_second(self):
+        before = self.switches()
+        time.sleep(1)
+        return self.switches() == before
+
     # --- upkeep ------------------------------------------------------------------------
 
     def test_a_backup_restores_what_was_acknowledged(self):
