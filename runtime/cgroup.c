@@ -295,6 +295,16 @@ void cgroups_open(struct cgroups *cgroups, const char *name, const char *instanc
     probe_v2(cgroups);
 }
 
+void cgroups_unweigh(const struct cgroups *cgroups)
+{
+    if (cgroups->dirs[CGROUP_CPU] >= 0) {
+        (void)write_at(cgroups->dirs[CGROUP_CPU], "../cpu.shares", "1024");
+    }
+    if (cgroups->v2_cpu) {
+        (void)write_at(cgroups->dirs[CGROUP_V2], "../cpu.weight", "100");
+    }
+}
+
 static void remove_self(int dir)
 {
     char link[64];

@@ -47,6 +47,10 @@ struct cgroup_usage {
 void cgroups_open(struct cgroups *cgroups, const char *name, const char *instance,
                   uint32_t cpu_weight);
 
+/* The weight is the kernel's own again, so that what is being killed has the time to die:
+ * the next launcher waits for it. */
+void cgroups_unweigh(const struct cgroups *cgroups);
+
 /* Removes the instance's directories if they are empty. */
 void cgroups_close(struct cgroups *cgroups);
 

@@ -21,7 +21,7 @@
 #include "runtime/client.h"
 #include "runtime/request.h"
 
-#define READY_TIMEOUT_MS 20000 /* the lock alone may take 10 s */
+#define READY_TIMEOUT_MS 40000 /* the lock alone may take 30 s */
 #define TICK_MS 5
 #define TICKS_MAX 2000 /* ten seconds, then the launcher is killed or given up */
 #define MESSAGES_PER_TURN 64

@@ -40,7 +40,7 @@ struct launcher;
 
 /* Re-executes this program (/proc/self/exe) as `pawl launcher` with one socket,
  * waits until it has its lock (an older one may still be killing its environments;
- * at most 10 s) and has reported what the kernel gives. To be called before any
+ * at most 30 s) and has reported what the kernel gives. To be called before any
  * thread, database or key exists. ERR_SYSTEM with a sentence otherwise. */
 int launcher_start(struct launcher **ret_launcher, const struct launcher_options *options);
 

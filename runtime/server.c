@@ -38,7 +38,7 @@
  * It never waits for anything that happens inside an environment. */
 
 #define FD_DAEMON 3
-#define LOCK_TRIES 1000 /* of 10 ms */
+#define LOCK_TRIES 3000 /* of 10 ms */
 #define REFILL_AFTER_MS 2
 #define TICK_MS 5
 #define LAST_WORDS_S 5
@@ -213,6 +213,7 @@ static void end(struct server *server)
 {
     server->is_ending = true;
     watch_remove(server->loop, &server->daemon);
+    cgroups_unweigh(&server->cells.cgroups);
     cells_kill_all(&server->cells);
     unpacks_kill_all(&server->unpacks);
 }
@@ -338,7 +339,7 @@ static int wait_for_lock(int fd, struct failure *failure)
         }
         (void)nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
     }
-    return failure_text(failure, "another launcher still holds launcher.lock after 10 s");
+    return failure_text(failure, "another launcher still holds launcher.lock after 30 s");
 }
 
 static int take_lock(struct server *server, struct failure *failure)

@@ -307,6 +307,7 @@ class DaemonTest(unittest.TestCase):
 
     def test_an_idle_daemon_is_small_and_sleeps(self):
         self.api.invoke(self.deploy("greet", "1-1", **DURABLE), '"World"')
+        self.api.local.connection.close()  # an open one is looked after
         wait_for("a second in which nobody wakes up", self.sleeps_for_a_second)
         with open(f"/proc/{self.daemon.process.pid}/status", encoding="utf-8") as file:
             resident_kb = next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))

@@ -45,7 +45,7 @@ class Daemon:
                     ready.set()
         process.stdout.close()
 
-    def wait_ready(self, timeout_s=30):
+    def wait_ready(self, timeout_s=60):
         """True when it serves; False when it ended before. A daemon that does neither in
         `timeout_s` is an error."""
         end = time.monotonic() + timeout_s
@@ -56,7 +56,7 @@ class Daemon:
                 return self.ready.wait(0.1)
         raise DaemonError(f"not ready within {timeout_s} s, see {self.log}")
 
-    def run(self, timeout_s=30):
+    def run(self, timeout_s=60):
         self.start()
         if not self.wait_ready(timeout_s):
             raise DaemonError(f"ended with {self.process.returncode}, see {self.log}")
