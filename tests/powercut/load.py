@@ -100,7 +100,7 @@ class Ledger(socketserver.ThreadingUnixStreamServer):
         fields = line.split("\t")
         if len(fields) != LINE_FIELDS:
             return
-        kind, arn, op, _, invocation, extra = fields
+        kind, arn, op, attempt, invocation, extra = fields
         with self.lock:
             self.prove(kind, arn, op, invocation, seq)
             if kind == "done":
@@ -108,21 +108,21 @@ class Ledger(socketserver.ThreadingUnixStreamServer):
             is_new = kind == "callback" and extra not in self.known
             if is_new:
                 self.known.add(extra)
-        if kind == "after":
+        if kind == "start" and attempt != "1":
+            self.gate.facts.note("retried", arn, op, seq=seq)
+        elif kind == "after":
             self.gate.facts.note("waited", arn, op, seq=seq)
         elif is_new:
             self.gate.facts.note("opened", arn, op, seq=seq)
             self.gate.callbacks.put((arn, op, extra))
 
     def prove(self, kind, arn, op, invocation, seq):
-        """Who goes on to another operation, or to another attempt, had an answer."""
+        """Who goes on to another operation had an answer."""
         done_op, extra = self.done.get(invocation, (None, None))
         if done_op is None or kind in ("enter", "leave"):
             return
         del self.done[invocation]
-        if extra == "fail":
-            self.gate.facts.note("retried", arn, done_op, seq=seq)
-        elif op != done_op:
+        if extra != "fail" and op != done_op:
             self.gate.facts.note("step", arn, done_op, f'"{extra}"', seq=seq)
 
 
