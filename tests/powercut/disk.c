@@ -57,8 +57,6 @@ struct disk {
     struct buf saved;
 };
 
-static const char *const data_files[RECORDED_FILES] = {"log/data.mdb", "views/data.mdb"};
-
 static struct disk *current; /* what the functions at the end write to */
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
@@ -82,7 +80,6 @@ static void save(struct disk *disk, struct image *image, size_t offset, size_t e
 
 static void set_len(struct image *image, size_t len)
 {
-    require(len <= image->max, "a file grows more than expected");
     if (image->fd >= 0 && len != image->len) {
         require(ftruncate(image->fd, (off_t)len) == 0, "length of a file");
     }
@@ -95,6 +92,9 @@ static void image_write(struct disk *disk, struct image *image, size_t offset, c
     if (disk->is_cut) {
         save(disk, image, offset, offset + len);
     }
+    if (offset + len > image->max) {
+        abort(); /* LMDB was led astray: a violation, if not by the tape */
+    }
     if (offset + len > image->len) {
         set_len(image, offset + len);
     }
@@ -104,10 +104,10 @@ static void image_write(struct disk *disk, struct image *image, size_t offset, c
 static void make_data_file(struct disk *disk, enum recorded_file file)
 {
     struct image *image = &disk->images[file];
-    char path[PATH_MAX + 32];
+    char path[DISK_PATH_MAX];
     struct stat stat;
 
-    (void)snprintf(path, sizeof path, "%s/%s", disk->dir, data_files[file]);
+    disk_data_path(disk->dir, file, path);
     image->max = disk->tape->file_max[file] + SLACK;
     image->fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     require(image->fd >= 0 && fstat(image->fd, &stat) == 0, path);
@@ -134,11 +134,37 @@ static void make_images(struct disk *disk)
     }
 }
 
+static int remove_one(const char *path, const struct stat *stat, int kind, struct FTW *at)
+{
+    (void)stat;
+    (void)kind;
+    (void)at;
+    return remove(path);
+}
+
+void remove_tree(const char *dir)
+{
+    (void)nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+void disk_data_path(const char *dir, uint32_t file, char path[DISK_PATH_MAX])
+{
+    (void)snprintf(path, DISK_PATH_MAX, "%s.files/%s/data.mdb", dir,
+                   (file == RECORDED_LOG) ? "log" : "views");
+}
+
+/* "<dir>.files", or a directory in it. */
+static void path_of_files(const char *dir, const char *name, char path[DISK_PATH_MAX])
+{
+    (void)snprintf(path, DISK_PATH_MAX, "%s.files%s", dir, name);
+}
+
 static void make_dir(const char *dir, const char *name)
 {
-    char path[PATH_MAX + 32];
+    char path[DISK_PATH_MAX];
 
-    (void)snprintf(path, sizeof path, "%s/%s", dir, name);
+    path_of_files(dir, name, path);
+    remove_tree(path); /* of a process that was killed */
     require(mkdir(path, 0700) == 0, path);
 }
 
@@ -151,24 +177,18 @@ struct disk *disk_create(const char *dir, const struct tape *tape, bool ignores_
     disk->ignores_syncs = ignores_syncs;
     (void)snprintf(disk->dir, sizeof disk->dir, "%s", dir);
     make_dir(dir, "");
-    make_dir(dir, "log");
-    make_dir(dir, "views");
+    make_dir(dir, "/log");
+    make_dir(dir, "/views");
     make_images(disk);
     disk->names = names_create(disk->dir);
     current = disk;
     return disk;
 }
 
-static int remove_one(const char *path, const struct stat *stat, int kind, struct FTW *at)
-{
-    (void)stat;
-    (void)kind;
-    (void)at;
-    return remove(path);
-}
-
 void disk_destroy(struct disk *disk)
 {
+    char path[DISK_PATH_MAX];
+
     current = NULL;
     for (uint32_t file = 0; file < TAPE_FILES_MAX; file++) {
         struct image *image = &disk->images[file];
@@ -184,7 +204,9 @@ void disk_destroy(struct disk *disk)
     names_destroy(disk->names);
     free(disk->undos);
     buf_fini(&disk->saved);
-    (void)nftw(disk->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    remove_tree(disk->dir);
+    path_of_files(disk->dir, "", path);
+    remove_tree(path);
     free(disk);
 }
 

@@ -18,7 +18,8 @@ enum disk_variant { DISK_ALL, DISK_LAST, DISK_SOME, DISK_SOME_TOO, DISK_VARIANTS
 
 struct disk;
 
-/* In `dir`, which is made. One that ignores syncs writes when it holds back too much. */
+/* In `dir`, which is made, and in a second directory beside it. One that ignores syncs writes when
+ * it holds back too much. */
 struct disk *disk_create(const char *dir, const struct tape *tape, bool ignores_syncs);
 void disk_destroy(struct disk *disk); /* removes the directory */
 const char *disk_dir(const struct disk *disk);
@@ -32,5 +33,13 @@ void disk_cut(struct disk *disk, struct prng *prng, enum disk_variant variant);
 
 /* As before the cut; nobody has the files open. */
 void disk_restore(struct disk *disk);
+
+/* --- for names.c ------------------------------------------------------------------ */
+
+#define DISK_PATH_MAX (4096 + 80)
+
+/* Where the file itself is, when `dir` does not show it. */
+void disk_data_path(const char *dir, uint32_t file, char path[DISK_PATH_MAX]);
+void remove_tree(const char *dir); /* if it is there */
 
 #endif /* TESTS_POWERCUT_DISK_H */

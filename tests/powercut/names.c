@@ -27,9 +27,8 @@ struct names {
     size_t pending_count;
     struct listing shown;
     struct bytes shown_contents[NAMES_MAX]; /* copies */
+    bool is_shown;
 };
-
-static const char *const data_files[RECORDED_FILES] = {"log/data.mdb", "views/data.mdb"};
 
 /* --- listings ---------------------------------------------------------------------------- */
 
@@ -56,20 +55,35 @@ static void put(struct listing *listing, const char *text, uint32_t file)
     name->file = file;
 }
 
+/* A file, or a directory with what is in it. */
+static void move(struct listing *listing, const char *from, const char *to)
+{
+    size_t len = strlen(from);
+
+    for (size_t i = 0; i < NAMES_MAX; i++) {
+        struct name old = listing->names[i];
+        char text[2 * NAME_BYTES];
+
+        if (strncmp(old.text, from, len) == 0 && (old.text[len] == '/' || old.text[len] == '\0')) {
+            listing->names[i].text[0] = '\0';
+            (void)snprintf(text, sizeof text, "%s%s", to, old.text + len);
+            put(listing, text, old.file);
+        }
+    }
+}
+
+/* What came before an operation may not be durable: then it finds nothing. */
 static void apply(struct listing *listing, const struct tape_op *op)
 {
     const char *text = (const char *)op->data;
-    struct name *old = find(listing, text);
+    struct name *name = find(listing, text);
 
     if (op->head.kind == RECORDED_CREATE) {
         put(listing, text, op->head.file);
-    } else if (old != NULL) { /* what came before it may not be durable */
-        uint32_t file = old->file;
-
-        old->text[0] = '\0';
-        if (op->head.kind == RECORDED_RENAME) {
-            put(listing, text + strlen(text) + 1, file);
-        }
+    } else if (op->head.kind == RECORDED_RENAME) {
+        move(listing, text, text + strlen(text) + 1);
+    } else if (name != NULL) {
+        name->text[0] = '\0';
     }
 }
 
@@ -90,8 +104,6 @@ struct names *names_create(const char *dir)
 
     require(names != NULL, "memory");
     (void)snprintf(names->dir, sizeof names->dir, "%s", dir);
-    put(&names->shown, data_files[RECORDED_LOG], RECORDED_LOG);
-    put(&names->shown, data_files[RECORDED_VIEWS], RECORDED_VIEWS);
     return names;
 }
 
@@ -141,29 +153,16 @@ static struct listing cut(const struct names *names, struct prng *prng, enum dis
     return listing;
 }
 
-static void path_of(const struct names *names, const char *text, const char *end,
-                    char path[PATH_MAX + 80])
+/* Makes the directory of a path, too. */
+static void path_of(const struct names *names, const char *text, char path[PATH_MAX + 80])
 {
-    (void)snprintf(path, PATH_MAX + 80, "%s/%s%s", names->dir, text, end);
-}
+    char *slash;
 
-/* A data file that is not there is put aside. What LMDB may have made in its place goes. */
-static void show_data_file(struct names *names, struct listing *wanted, const char *text)
-{
-    bool is_wanted = find(wanted, text) != NULL;
-    bool is_shown = find(&names->shown, text) != NULL;
-    char path[PATH_MAX + 80];
-    char aside[PATH_MAX + 80];
-
-    path_of(names, text, "", path);
-    path_of(names, text, ".aside", aside);
-    if (is_wanted && !is_shown) {
-        require(rename(aside, path) == 0, path);
-    } else if (!is_wanted && is_shown) {
-        require(rename(path, aside) == 0, path);
-    } else if (!is_wanted) {
-        (void)unlink(path);
-    }
+    (void)snprintf(path, PATH_MAX + 80, "%s/%s", names->dir, text);
+    slash = strrchr(path, '/');
+    *slash = '\0';
+    (void)mkdir(path, 0700);
+    *slash = '/';
 }
 
 static void write_file(const char *path, struct bytes content)
@@ -190,8 +189,8 @@ static bool is_data_file(const struct name *name)
     return name->file < RECORDED_FILES;
 }
 
-static bool is_shown(struct names *names, const struct listing *wanted,
-                     const struct bytes *contents)
+static bool is_as_wanted(const struct names *names, const struct listing *wanted,
+                         const struct bytes *contents)
 {
     for (size_t i = 0; i < NAMES_MAX; i++) {
         const struct name *name = &wanted->names[i];
@@ -202,18 +201,26 @@ static bool is_shown(struct names *names, const struct listing *wanted,
             return false;
         }
     }
-    return true;
+    return names->is_shown;
 }
 
-static void remove_others(struct names *names)
+/* A data file is where it always was, and has a second name in the directory. */
+static void show(struct names *names, size_t number, const struct bytes *contents)
 {
-    static const char *const made[] = {"root.key",    "root.key.new", "keyring",
-                                       "keyring.new", "token",        "token.new"};
+    const struct name *name = &names->shown.names[number];
     char path[PATH_MAX + 80];
+    char kept[PATH_MAX + 80];
 
-    for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
-        path_of(names, made[i], "", path);
-        (void)unlink(path);
+    if (name->text[0] == '\0') {
+        return;
+    }
+    path_of(names, name->text, path);
+    if (is_data_file(name)) {
+        disk_data_path(names->dir, name->file, kept);
+        require(link(kept, path) == 0, path);
+    } else {
+        write_file(path, contents[name->file]);
+        keep(&names->shown_contents[number], contents[name->file]);
     }
 }
 
@@ -221,37 +228,22 @@ void names_show(struct names *names, struct prng *prng, enum disk_variant varian
                 const struct bytes *contents)
 {
     struct listing wanted = cut(names, prng, variant);
-    char path[PATH_MAX + 80];
 
-    if (is_shown(names, &wanted, contents)) {
+    if (is_as_wanted(names, &wanted, contents)) {
         return;
     }
-    remove_others(names);
-    show_data_file(names, &wanted, data_files[RECORDED_LOG]);
-    show_data_file(names, &wanted, data_files[RECORDED_VIEWS]);
+    remove_tree(names->dir);
+    require(mkdir(names->dir, 0700) == 0, names->dir);
     names->shown = wanted;
+    names->is_shown = true;
     for (size_t i = 0; i < NAMES_MAX; i++) {
-        const struct name *name = &wanted.names[i];
-
-        if (name->text[0] != '\0' && !is_data_file(name)) {
-            path_of(names, name->text, "", path);
-            write_file(path, contents[name->file]);
-            keep(&names->shown_contents[i], contents[name->file]);
-        }
+        show(names, i, contents);
     }
 }
 
-/* Once both data files are there for good, nothing makes files that were not shown. */
+/* Once the keys are there for good, nothing makes files that were not shown. */
 void names_hide(struct names *names)
 {
-    if (find(&names->shown, "keyring") == NULL) {
-        struct listing none = {0};
-
-        put(&none, data_files[RECORDED_LOG], RECORDED_LOG);
-        put(&none, data_files[RECORDED_VIEWS], RECORDED_VIEWS);
-        remove_others(names);
-        show_data_file(names, &none, data_files[RECORDED_LOG]);
-        show_data_file(names, &none, data_files[RECORDED_VIEWS]);
-        names->shown = none;
-    }
+    names->is_shown =
+        names->is_shown && find(&names->durable, "keyring") != NULL && names->pending_count == 0;
 }

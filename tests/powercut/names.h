@@ -9,7 +9,7 @@
 
 struct names;
 
-/* The data files of the journal are in `dir` already. */
+/* `dir` is made when it is shown. */
 struct names *names_create(const char *dir);
 void names_destroy(struct names *names);
 
@@ -20,7 +20,7 @@ void names_sync(struct names *names, const char *dir); /* empty: the data direct
 void names_show(struct names *names, struct prng *prng, enum disk_variant variant,
                 const struct bytes *contents);
 
-/* Removes what was shown, and what came beside it, but for the data files. */
+/* The state is over: what came beside it does not stay. */
 void names_hide(struct names *names);
 
 #endif /* TESTS_POWERCUT_NAMES_H */

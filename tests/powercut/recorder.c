@@ -174,10 +174,12 @@ static uint32_t file_of(int fd)
     if (name == NULL || is_ignored(name) || fstat(fd, &stat) != 0 || !S_ISREG(stat.st_mode)) {
         return NO_FILE;
     }
-    if (strcmp(name, "log/data.mdb") == 0) {
+    if (strcmp(name, "log/data.mdb") == 0 || strcmp(name, "log.new/data.mdb") == 0) {
         return RECORDED_LOG;
     }
-    return (strcmp(name, "views/data.mdb") == 0) ? RECORDED_VIEWS : other_file(stat.st_ino);
+    return (strcmp(name, "views/data.mdb") == 0 || strcmp(name, "views.new/data.mdb") == 0)
+               ? RECORDED_VIEWS
+               : other_file(stat.st_ino);
 }
 
 /* --- recording ---------------------------------------------------------------------------- */

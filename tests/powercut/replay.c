@@ -25,7 +25,8 @@
 
 #define STATE_SECONDS 30U
 #define WORKERS_MAX 64U
-#define PRINTED_MAX 3U /* violations of a worker that are described */
+#define FIRST_START_SHARE 20U /* of the states: one in so many */
+#define PRINTED_MAX 3U        /* violations of a worker that are described */
 
 struct options {
     const char *recording;
@@ -55,15 +56,24 @@ struct replay {
     struct tape tape;
     struct story story;
     uint64_t ready_seq;        /* before it the daemon had promised nothing */
+    size_t first_cuts;         /* before that */
     struct progress *progress; /* shared, one for each worker */
 };
 
 /* --- states ------------------------------------------------------------------------------ */
 
-/* The operation that the state's cut comes after. */
+/* The operation that the state's cut comes after: the first states are of the first start
+ * of the daemon, where names come and files begin, the others of what followed. */
 static size_t op_of(const struct replay *replay, uint64_t number)
 {
-    return replay->tape.cuts[number * replay->tape.cut_count / replay->options.states];
+    uint64_t first = replay->options.states / FIRST_START_SHARE;
+    uint64_t later = replay->tape.cut_count - replay->first_cuts;
+
+    if (number < first) {
+        return replay->tape.cuts[number * replay->first_cuts / first];
+    }
+    return replay->tape
+        .cuts[replay->first_cuts + (number - first) * later / (replay->options.states - first)];
 }
 
 static enum disk_variant variant_of(const struct replay *replay, uint64_t number, struct prng *prng)
@@ -132,8 +142,10 @@ static _Noreturn void work(const struct replay *replay, uint64_t worker)
     struct judge judge;
     char dir[4096];
 
-    (void)snprintf(dir, sizeof dir, "%.4000s/state-%" PRIu64 "-%d", options->dir, worker,
-                   (int)getpid());
+    (void)snprintf(dir, sizeof dir, "%.4000s/state-%" PRIu64, options->dir, worker);
+    if (options->ignores_syncs && freopen("/dev/null", "w", stderr) == NULL) {
+        require(false, "/dev/null"); /* LMDB has much to say of files like these */
+    }
     disk = disk_create(dir, &replay->tape, options->ignores_syncs);
     judge_init(&judge, &replay->story, dir);
     while (progress->next < options->states) {
@@ -312,6 +324,10 @@ int main(int argc, char **argv)
     story_tell(&replay.story, &replay.tape, dir);
     story_add_facts(&replay.story, replay.options.facts);
     replay.ready_seq = (replay.story.fact_count > 0) ? replay.story.facts[0].seq : 0;
+    while (replay.first_cuts + 1 < replay.tape.cut_count &&
+           replay.tape.cuts[replay.first_cuts] + 1 < replay.ready_seq) {
+        replay.first_cuts++;
+    }
     print_story(&replay);
     replay.progress = mmap(NULL, WORKERS_MAX * sizeof *replay.progress, PROT_READ | PROT_WRITE,
                            MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -125,7 +125,7 @@ static void read_commit(struct telling *telling, const char *dir)
     char path[4096];
 
     if (telling->log == NULL) {
-        (void)snprintf(path, sizeof path, "%.4000s/log", dir);
+        (void)snprintf(path, sizeof path, "%.4000s.files/log", dir);
         require(hot_log_open(&telling->log, path, 0, true) == 0, "log of the recording");
     }
     require(hot_log_read(telling->log, telling->story->last_lsn + 1, take_piece, telling) == 0,
