@@ -98,7 +98,7 @@ static uint64_t find_event_invoke(const struct story *story, struct bytes payloa
     for (size_t i = 0; i < story->exec_count; i++) {
         const struct story_frame *first = &story->execs[i].frames[0];
 
-        if (story->execs[i].opening.kind == EXEC_EVENT &&
+        if (story->execs[i].opening.kind == EXEC_EVENT && first->record_count > 0 &&
             bytes_equal(first->records[0].payload, payload)) {
             return first->lsn;
         }

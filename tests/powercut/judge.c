@@ -93,6 +93,7 @@ static bool judge_open(struct judge *judge, const struct judge_question *questio
     bool is_right;
 
     if (judge->lsn < question->acked_lsn) {
+        judge->lost++;
         return judge_fail(judge, "LSN %" PRIu64 " was acknowledged, and the log ends at %" PRIu64,
                           question->acked_lsn, judge->lsn);
     }

@@ -19,6 +19,7 @@ struct judge {
 
     /* Counters. */
     uint64_t frames_read;
+    uint64_t lost;          /* states that lack something acknowledged */
     uint64_t refused_early; /* that could not be opened before anything was promised */
 };
 

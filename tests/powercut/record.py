@@ -39,7 +39,7 @@ class Recording:
         data = os.path.join(self.scratch, "data")
         daemon = Daemon(self.build, data, ["--config", self.write_config()], self.environ(data))
         facts = Facts(self.facts_file, self.counter)
-        gate = Gate(Api(daemon.socket), facts, self.options)
+        gate = Gate(Api(daemon.socket), facts, self.options, self.control is not None)
         ledger = Ledger(os.path.join(self.grant, "socket"), gate)
         try:
             self.run(daemon, gate)

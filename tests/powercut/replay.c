@@ -2,14 +2,16 @@
  * power cut, and judges each.
  *
  *     powercut_replay --recording FILE --facts FILE --dir DIR [--states N] [--seed S]
- *                     [--workers N] [--deep-every N] [--ignore-syncs]
+ *                     [--workers N] [--deep-every N] [--ignore-syncs] [--plant]
  *
  * States are spread evenly over the writes; which of a write's neighbours are kept is
  * decided by the seed and the number of the state alone, so any state can be made again.
  * Workers share the states. One that is killed by a state (LMDB may crash on a damaged
  * file, or hang) has found a violation, and another goes on behind it.
  *
- * Ends with `states N, violations N`; 0 when there were none, 1 when there were. */
+ * With --plant each state is damaged first (plant.c), and a violation is one that was not
+ * found. Ends with `states N, violations N, of these N lack what was acknowledged`; 0 when there
+ * were none, 1 when there were. */
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -22,6 +24,7 @@
 
 #include "tests/powercut/disk.h"
 #include "tests/powercut/judge.h"
+#include "tests/powercut/plant.h"
 
 #define STATE_SECONDS 30U
 #define WORKERS_MAX 64U
@@ -37,6 +40,7 @@ struct options {
     uint64_t workers;
     uint64_t deep_every;
     bool ignores_syncs;
+    bool plants;
 };
 
 /* What a worker tells its parent, also by dying. */
@@ -48,7 +52,9 @@ struct progress {
     uint64_t early;
     uint64_t refused_early;
     uint64_t frames_read;
+    uint64_t lost; /* of the violations: something acknowledged was not there */
     uint64_t violations;
+    uint64_t planted[PLANTS];
 };
 
 struct replay {
@@ -86,9 +92,14 @@ static enum disk_variant variant_of(const struct replay *replay, uint64_t number
 
 static struct judge_question question_of(const struct replay *replay, uint64_t number, size_t op)
 {
-    return (struct judge_question){.acked_lsn = story_acked_lsn(&replay->story, op + 1),
-                                   .is_deep = number % replay->options.deep_every == 0,
-                                   .is_early = op + 1 < replay->ready_seq};
+    struct judge_question question = {.acked_lsn = story_acked_lsn(&replay->story, op + 1),
+                                      .is_deep = number % replay->options.deep_every == 0,
+                                      .is_early = op + 1 < replay->ready_seq};
+
+    if (replay->options.plants) { /* what else is removed must be seen at a glance */
+        question.is_deep = number % PLANTS == PLANT_FRAMES;
+    }
+    return question;
 }
 
 static void describe(const struct replay *replay, uint64_t number, size_t op,
@@ -110,6 +121,24 @@ static void count(struct progress *progress, const struct judge_question *questi
     progress->early += question->is_early ? 1 : 0;
 }
 
+/* The judge is right, or, where damage was planted, has found it. */
+static bool is_sound(const struct replay *replay, struct progress *progress, struct judge *judge,
+                     const struct judge_question *question, uint64_t number)
+{
+    enum plant kind = (enum plant)(number % PLANTS);
+    const char *what = replay->options.plants ? plant(judge, kind, number) : NULL;
+
+    if (what == NULL) {
+        return judge_state(judge, question);
+    }
+    progress->planted[kind]++;
+    if (!judge_state(judge, question)) {
+        return true;
+    }
+    (void)judge_fail(judge, "%s was removed, and nobody saw it", what);
+    return false;
+}
+
 static void try_state(const struct replay *replay, struct progress *progress, struct disk *disk,
                       struct judge *judge, uint64_t number)
 {
@@ -122,12 +151,15 @@ static void try_state(const struct replay *replay, struct progress *progress, st
     count(progress, &question, variant);
     (void)alarm(STATE_SECONDS);
     disk_cut(disk, &prng, variant);
-    if (!judge_state(judge, &question) && progress->violations++ < PRINTED_MAX) {
+    if (!is_sound(replay, progress, judge, &question, number) &&
+        progress->violations++ < PRINTED_MAX) {
         describe(replay, number, op, variant, judge->problem);
     }
     disk_restore(disk);
     progress->frames_read += judge->frames_read;
     progress->refused_early += judge->refused_early;
+    progress->lost += judge->lost;
+    judge->lost = 0;
     judge->frames_read = 0;
     judge->refused_early = 0;
 }
@@ -236,10 +268,14 @@ static struct progress sum(const struct replay *replay)
         for (int n = 0; n < DISK_VARIANTS; n++) {
             sum.variants[n] += one->variants[n];
         }
+        for (int n = 0; n < PLANTS; n++) {
+            sum.planted[n] += one->planted[n];
+        }
         sum.deep += one->deep;
         sum.early += one->early;
         sum.refused_early += one->refused_early;
         sum.frames_read += one->frames_read;
+        sum.lost += one->lost;
         sum.violations += one->violations;
     }
     return sum;
@@ -249,17 +285,21 @@ static void print_story(const struct replay *replay)
 {
     const struct story *story = &replay->story;
 
-    (void)printf("%zu writes and names; %" PRIu64 " entries of %zu executions and %zu objects; "
-                 "%zu facts, %" PRIu64 " unfounded\n",
-                 replay->tape.cut_count, story->entries, story->exec_count, story->object_count,
-                 story->fact_count, story->unfounded);
+    (void)printf("%zu writes and names, %" PRIu64 " commits of the log (trimmed to LSN %" PRIu64
+                 " of %" PRIu64 ") and %" PRIu64 " of the views\n",
+                 replay->tape.cut_count, replay->tape.commits[RECORDED_LOG], story->trimmed_lsn,
+                 story->last_lsn, replay->tape.commits[RECORDED_VIEWS]);
+    (void)printf("%" PRIu64 " entries of %zu executions and %zu objects; %zu facts, %" PRIu64
+                 " unfounded; %" PRIu64 " broken frames\n",
+                 story->entries, story->exec_count, story->object_count, story->fact_count,
+                 story->unfounded, story->broken);
     (void)fflush(stdout);
 }
 
 static uint64_t print_result(const struct replay *replay)
 {
     struct progress all = sum(replay);
-    uint64_t violations = all.violations + replay->story.unfounded;
+    uint64_t violations = all.violations + replay->story.unfounded + replay->story.broken;
 
     (void)printf("each opened and compared: heads, lists, names, due times, objects, recent "
                  "frames; %" PRIu64 " deep: every frame, seal and row, functions loaded\n",
@@ -269,12 +309,17 @@ static uint64_t print_result(const struct replay *replay)
                  "%" PRIu64 " frames read\n",
                  all.variants[DISK_ALL], all.variants[DISK_LAST],
                  all.variants[DISK_SOME] + all.variants[DISK_SOME_TOO], all.early, all.frames_read);
+    for (int n = 0; replay->options.plants && n < PLANTS; n++) {
+        (void)printf("%" PRIu64 "%s", all.planted[n],
+                     (n + 1 < PLANTS) ? ", " : " states damaged, by what was removed\n");
+    }
     if (all.refused_early > 0) {
         (void)printf("%" PRIu64 " of these before the first answer were refused\n",
                      all.refused_early);
     }
-    (void)printf("states %" PRIu64 ", violations %" PRIu64 "\n", replay->options.states,
-                 violations);
+    (void)printf("states %" PRIu64 ", violations %" PRIu64 ", of these %" PRIu64
+                 " lack what was acknowledged\n",
+                 replay->options.states, violations, all.lost);
     return violations;
 }
 
@@ -288,6 +333,7 @@ static bool parse(struct options *options, int argc, char **argv)
                                           {"workers", required_argument, NULL, 'w'},
                                           {"deep-every", required_argument, NULL, 'e'},
                                           {"ignore-syncs", no_argument, NULL, 'i'},
+                                          {"plant", no_argument, NULL, 'p'},
                                           {0}};
     int option;
 
@@ -303,6 +349,7 @@ static bool parse(struct options *options, int argc, char **argv)
         options->workers = (option == 'w') ? number : options->workers;
         options->deep_every = (option == 'e') ? number : options->deep_every;
         options->ignores_syncs = options->ignores_syncs || option == 'i';
+        options->plants = options->plants || option == 'p';
     }
     return options->recording != NULL && options->facts != NULL && options->dir != NULL &&
            options->states > 0 && options->workers > 0 && options->workers <= WORKERS_MAX &&

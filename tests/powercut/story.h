@@ -60,9 +60,11 @@ struct story {
     size_t object_count;
     size_t object_cap;
     uint64_t last_lsn;
+    uint64_t trimmed_lsn; /* in the end */
     uint64_t entries;
     struct story_fact *facts; /* by `seq` */
     size_t fact_count;
+    uint64_t broken;    /* frames that do not open: violations, too */
     uint64_t unfounded; /* facts that rest on nothing in the log: each is a violation */
 };
 

@@ -60,6 +60,7 @@ static void add(struct tape *tape, const uint8_t *at)
     if (tape_is_write(op) || tape_is_name(op)) {
         tape->cuts[tape->cut_count++] = tape->count;
     }
+    tape->commits[op->head.file] += (op->head.kind == RECORDED_DSYNC_END) ? 1 : 0;
     tape->count++;
 }
 

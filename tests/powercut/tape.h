@@ -21,6 +21,7 @@ struct tape {
     size_t *cuts; /* numbers of the operations that a power cut may come after */
     size_t cut_count;
     size_t file_max[TAPE_FILES_MAX]; /* how long each file gets */
+    uint64_t commits[TAPE_FILES_MAX];
 };
 
 /* Ends the process, with a sentence, when it cannot be read to its end. */
