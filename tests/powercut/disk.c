@@ -142,7 +142,7 @@ static int remove_one(const char *path, const struct stat *stat, int kind, struc
     return remove(path);
 }
 
-void remove_tree(const char *dir)
+void disk_remove_tree(const char *dir)
 {
     (void)nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
@@ -164,7 +164,7 @@ static void make_dir(const char *dir, const char *name)
     char path[DISK_PATH_MAX];
 
     path_of_files(dir, name, path);
-    remove_tree(path); /* of a process that was killed */
+    disk_remove_tree(path); /* of a process that was killed */
     require(mkdir(path, 0700) == 0, path);
 }
 
@@ -204,9 +204,9 @@ void disk_destroy(struct disk *disk)
     names_destroy(disk->names);
     free(disk->undos);
     buf_fini(&disk->saved);
-    remove_tree(disk->dir);
+    disk_remove_tree(disk->dir);
     path_of_files(disk->dir, "", path);
-    remove_tree(path);
+    disk_remove_tree(path);
     free(disk);
 }
 

@@ -40,6 +40,6 @@ void disk_restore(struct disk *disk);
 
 /* Where the file itself is, when `dir` does not show it. */
 void disk_data_path(const char *dir, uint32_t file, char path[DISK_PATH_MAX]);
-void remove_tree(const char *dir); /* if it is there */
+void disk_remove_tree(const char *dir); /* if it is there */
 
 #endif /* TESTS_POWERCUT_DISK_H */

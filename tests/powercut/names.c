@@ -232,7 +232,7 @@ void names_show(struct names *names, struct prng *prng, enum disk_variant varian
     if (is_as_wanted(names, &wanted, contents)) {
         return;
     }
-    remove_tree(names->dir);
+    disk_remove_tree(names->dir);
     require(mkdir(names->dir, 0700) == 0, names->dir);
     names->shown = wanted;
     names->is_shown = true;

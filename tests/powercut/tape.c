@@ -82,3 +82,20 @@ void tape_load(struct tape *tape, const char *path)
     }
     require(tape->cut_count > 0, "recording of nothing");
 }
+
+void tape_free(struct tape *tape)
+{
+    free(tape->bytes);
+    free(tape->ops);
+    free(tape->cuts);
+}
+
+size_t tape_cuts_before(const struct tape *tape, uint64_t seq)
+{
+    size_t count = 0;
+
+    while (count + 1 < tape->cut_count && tape->cuts[count] + 1 < seq) {
+        count++;
+    }
+    return count;
+}

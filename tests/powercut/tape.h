@@ -26,6 +26,10 @@ struct tape {
 
 /* Ends the process, with a sentence, when it cannot be read to its end. */
 void tape_load(struct tape *tape, const char *path);
+void tape_free(struct tape *tape);
+
+/* How many of the cuts come before the operation of this number, counted from 1. */
+size_t tape_cuts_before(const struct tape *tape, uint64_t seq);
 
 static inline bool tape_is_write(const struct tape_op *op)
 {
