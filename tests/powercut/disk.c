@@ -1,46 +1,24 @@
-#undef _FILE_OFFSET_BITS /* it would make pwrite64 of the pwrite that LMDB calls */
-
 #include "tests/powercut/disk.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
-#include "engine/base/bytes.h"
+#include "tests/powercut/image.h"
 #include "tests/powercut/names.h"
 
-#define EXPORT __attribute__((visibility("default")))
 #define SECTOR 512U
 #define SLACK ((size_t)4 << 20) /* what recovery itself may add to a file */
 #define HELD_BACK_MAX 60U       /* writes, by a disk that ignores syncs */
 #define OTHER_MAX ((size_t)64 << 10)
 
-struct image {
-    uint8_t *bytes; /* of a data file: the file itself, mapped */
-    size_t len;
-    size_t max;
-    int fd; /* -1: in memory only */
-    ino_t number;
-    size_t *pending; /* operations that are not synced */
-    size_t pending_count;
-};
-
-struct undo {
-    struct image *image;
-    size_t offset;
-    size_t len;
-    size_t at;      /* of what was there, in `saved` */
-    size_t len_was; /* of the image */
+/* Writes to a file that are not synced. */
+struct pending {
+    const struct tape_op **ops;
+    size_t count;
+    size_t cap;
 };
 
 struct disk {
@@ -48,91 +26,12 @@ struct disk {
     char dir[PATH_MAX];
     bool ignores_syncs;
     size_t steps;
-    struct image images[TAPE_FILES_MAX];
+    struct pending pending[TAPE_FILES_MAX];
     struct names *names;
-    bool is_cut;
-    struct undo *undos;
-    size_t undo_count;
-    size_t undo_cap;
-    struct buf saved;
+    size_t watch_mark;
 };
 
-static struct disk *current; /* what the functions at the end write to */
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-
-/* --- images ---------------------------------------------------------------------------------- */
-
-static void save(struct disk *disk, struct image *image, size_t offset, size_t end)
-{
-    size_t to = (end < image->len) ? end : image->len;
-    size_t len = (offset < to) ? to - offset : 0;
-
-    if (disk->undo_count == disk->undo_cap) {
-        disk->undo_cap = disk->undo_cap * 2 + 256;
-        disk->undos = realloc(disk->undos, disk->undo_cap * sizeof *disk->undos);
-        require(disk->undos != NULL, "memory");
-    }
-    disk->undos[disk->undo_count++] = (struct undo){
-        .image = image, .offset = offset, .len = len, .at = disk->saved.len, .len_was = image->len};
-    buf_append(&disk->saved, image->bytes + offset, len);
-    require(!disk->saved.failed, "memory");
-}
-
-static void set_len(struct image *image, size_t len)
-{
-    if (image->fd >= 0 && len != image->len) {
-        require(ftruncate(image->fd, (off_t)len) == 0, "length of a file");
-    }
-    image->len = len;
-}
-
-static void image_write(struct disk *disk, struct image *image, size_t offset, const uint8_t *data,
-                        size_t len)
-{
-    if (disk->is_cut) {
-        save(disk, image, offset, offset + len);
-    }
-    if (offset + len > image->max) {
-        abort(); /* LMDB was led astray: a violation, if not by the tape */
-    }
-    if (offset + len > image->len) {
-        set_len(image, offset + len);
-    }
-    memcpy(image->bytes + offset, data, len);
-}
-
-static void make_data_file(struct disk *disk, enum recorded_file file)
-{
-    struct image *image = &disk->images[file];
-    char path[DISK_PATH_MAX];
-    struct stat stat;
-
-    disk_data_path(disk->dir, file, path);
-    image->max = disk->tape->file_max[file] + SLACK;
-    image->fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    require(image->fd >= 0 && fstat(image->fd, &stat) == 0, path);
-    image->number = stat.st_ino;
-    image->bytes = mmap(NULL, image->max, PROT_READ | PROT_WRITE, MAP_SHARED, image->fd, 0);
-    require(image->bytes != MAP_FAILED, "map a data file");
-}
-
-static void make_images(struct disk *disk)
-{
-    for (uint32_t file = 0; file < TAPE_FILES_MAX; file++) {
-        struct image *image = &disk->images[file];
-
-        image->pending = calloc(disk->tape->cut_count, sizeof *image->pending);
-        require(image->pending != NULL, "memory");
-        if (file < RECORDED_FILES) {
-            make_data_file(disk, (enum recorded_file)file);
-            continue;
-        }
-        image->fd = -1;
-        image->max = OTHER_MAX;
-        image->bytes = calloc(1, image->max);
-        require(image->bytes != NULL, "memory");
-    }
-}
+/* --- directories --------------------------------------------------------------------------- */
 
 static int remove_one(const char *path, const struct stat *stat, int kind, struct FTW *at)
 {
@@ -168,51 +67,54 @@ static void make_dir(const char *dir, const char *name)
     require(mkdir(path, 0700) == 0, path);
 }
 
+static void open_images(const struct disk *disk)
+{
+    char path[DISK_PATH_MAX];
+
+    for (uint32_t file = 0; file < TAPE_FILES_MAX; file++) {
+        disk_data_path(disk->dir, file, path);
+        if (file < RECORDED_FILES) {
+            image_open(file, path, disk->tape->file_max[file] + SLACK);
+        } else {
+            image_open(file, NULL, OTHER_MAX);
+        }
+    }
+}
+
 struct disk *disk_create(const char *dir, const struct tape *tape, bool ignores_syncs)
 {
     struct disk *disk = calloc(1, sizeof *disk);
 
-    require(disk != NULL && current == NULL, "one disk at a time");
+    require(disk != NULL, "memory");
     disk->tape = tape;
     disk->ignores_syncs = ignores_syncs;
     (void)snprintf(disk->dir, sizeof disk->dir, "%s", dir);
     make_dir(dir, "");
     make_dir(dir, "/log");
     make_dir(dir, "/views");
-    make_images(disk);
+    open_images(disk);
     disk->names = names_create(disk->dir);
-    current = disk;
     return disk;
+}
+
+static void free_pending(struct pending pending[TAPE_FILES_MAX])
+{
+    for (uint32_t file = 0; file < TAPE_FILES_MAX; file++) {
+        free((void *)(uintptr_t)pending[file].ops);
+    }
 }
 
 void disk_destroy(struct disk *disk)
 {
     char path[DISK_PATH_MAX];
 
-    current = NULL;
-    for (uint32_t file = 0; file < TAPE_FILES_MAX; file++) {
-        struct image *image = &disk->images[file];
-
-        free(image->pending);
-        if (image->fd < 0) {
-            free(image->bytes);
-        } else {
-            (void)munmap(image->bytes, image->max);
-            (void)close(image->fd);
-        }
-    }
+    image_close_all();
+    free_pending(disk->pending);
     names_destroy(disk->names);
-    free(disk->undos);
-    buf_fini(&disk->saved);
     disk_remove_tree(disk->dir);
     path_of_files(disk->dir, "", path);
     disk_remove_tree(path);
     free(disk);
-}
-
-const char *disk_dir(const struct disk *disk)
-{
-    return disk->dir;
 }
 
 size_t disk_steps(const struct disk *disk)
@@ -222,84 +124,94 @@ size_t disk_steps(const struct disk *disk)
 
 /* --- what happens ---------------------------------------------------------------------------- */
 
-static void settle(struct disk *disk, struct image *image, size_t index)
+static void settle(struct pending *pending, size_t index)
 {
-    const struct tape_op *op = &disk->tape->ops[image->pending[index]];
+    const struct tape_op *op = pending->ops[index];
 
-    image_write(disk, image, op->head.offset, op->data, op->head.len);
-    image->pending_count--;
-    memmove(image->pending + index, image->pending + index + 1,
-            (image->pending_count - index) * sizeof *image->pending);
+    image_write(op->head.file, op->head.offset, op->data, op->head.len);
+    pending->count--;
+    memmove(pending->ops + index, pending->ops + index + 1,
+            (pending->count - index) * sizeof *pending->ops);
 }
 
 /* A write through O_DSYNC makes itself durable, not what was written before it. */
-static void settle_last_dsync(struct disk *disk, struct image *image)
+static void settle_last_dsync(struct pending *pending)
 {
-    for (size_t i = image->pending_count; i > 0; i--) {
-        if (disk->tape->ops[image->pending[i - 1]].head.kind == RECORDED_DSYNC) {
-            settle(disk, image, i - 1);
+    for (size_t i = pending->count; i > 0; i--) {
+        if (pending->ops[i - 1]->head.kind == RECORDED_DSYNC) {
+            settle(pending, i - 1);
             return;
         }
     }
 }
 
-static void note_write(struct disk *disk, struct image *image)
+static void note_write(struct pending *pending, const struct tape_op *op, bool ignores_syncs)
 {
-    image->pending[image->pending_count++] = disk->steps;
-    if (disk->ignores_syncs && image->pending_count > HELD_BACK_MAX) {
-        settle(disk, image, 0);
+    if (pending->count == pending->cap) {
+        pending->cap = pending->cap * 2 + 64;
+        pending->ops =
+            realloc((void *)(uintptr_t)pending->ops, pending->cap * sizeof *pending->ops);
+        require(pending->ops != NULL, "memory");
+    }
+    pending->ops[pending->count++] = op;
+    if (ignores_syncs && pending->count > HELD_BACK_MAX) {
+        settle(pending, 0);
+    }
+}
+
+/* A write or a sync. */
+static void happen(struct pending *pending, const struct tape_op *op, bool ignores_syncs)
+{
+    if (tape_is_write(op)) {
+        note_write(pending, op, ignores_syncs);
+    } else if (op->head.kind == RECORDED_SYNC && !ignores_syncs) {
+        while (pending->count > 0) {
+            settle(pending, 0);
+        }
+    } else if (op->head.kind == RECORDED_DSYNC_END && !ignores_syncs) {
+        settle_last_dsync(pending);
     }
 }
 
 void disk_step(struct disk *disk)
 {
-    const struct tape_op *op = &disk->tape->ops[disk->steps];
-    struct image *image = &disk->images[op->head.file];
+    const struct tape_op *op = &disk->tape->ops[disk->steps++];
 
-    if (tape_is_write(op)) {
-        note_write(disk, image);
-    } else if (tape_is_name(op)) {
+    if (tape_is_name(op)) {
         names_add(disk->names, op);
     } else if (op->head.kind == RECORDED_DIR_SYNC && !disk->ignores_syncs) {
         names_sync(disk->names, (const char *)op->data);
-    } else if (op->head.kind == RECORDED_SYNC && !disk->ignores_syncs) {
-        while (image->pending_count > 0) {
-            settle(disk, image, 0);
-        }
-    } else if (op->head.kind == RECORDED_DSYNC_END && !disk->ignores_syncs) {
-        settle_last_dsync(disk, image);
+    } else {
+        happen(&disk->pending[op->head.file], op, disk->ignores_syncs);
     }
-    disk->steps++;
 }
 
 /* --- cuts ------------------------------------------------------------------------------------ */
 
-static void write_torn(struct disk *disk, struct image *image, struct prng *prng,
-                       const struct tape_op *op)
+static void write_torn(struct prng *prng, const struct tape_op *op)
 {
     for (size_t from = 0; from < op->head.len;) {
         size_t to = from + SECTOR - (op->head.offset + from) % SECTOR;
 
         to = (to < op->head.len) ? to : op->head.len;
         if (prng_below(prng, 2) == 0) {
-            image_write(disk, image, op->head.offset + from, op->data + from, to - from);
+            image_write(op->head.file, op->head.offset + from, op->data + from, to - from);
         }
         from = to;
     }
 }
 
-static void cut_image(struct disk *disk, struct image *image, struct prng *prng,
-                      enum disk_variant variant)
+static void cut_file(const struct pending *pending, struct prng *prng, enum disk_variant variant)
 {
-    for (size_t i = 0; i < image->pending_count; i++) {
-        const struct tape_op *op = &disk->tape->ops[image->pending[i]];
+    for (size_t i = 0; i < pending->count; i++) {
+        const struct tape_op *op = pending->ops[i];
         uint32_t fate = (variant >= DISK_SOME) ? prng_below(prng, 3) : 0;
-        bool is_kept = (variant != DISK_LAST || i + 1 == image->pending_count);
+        bool is_kept = (variant != DISK_LAST || i + 1 == pending->count);
 
         if (fate == 0 && is_kept) {
-            image_write(disk, image, op->head.offset, op->data, op->head.len);
+            image_write(op->head.file, op->head.offset, op->data, op->head.len);
         } else if (fate == 1) {
-            write_torn(disk, image, prng, op);
+            write_torn(prng, op);
         }
     }
 }
@@ -308,90 +220,43 @@ void disk_cut(struct disk *disk, struct prng *prng, enum disk_variant variant)
 {
     struct bytes contents[TAPE_FILES_MAX];
 
-    disk->is_cut = true;
+    image_set_undo(true);
     for (uint32_t file = 0; file < TAPE_FILES_MAX; file++) {
-        struct image *image = &disk->images[file];
-
-        cut_image(disk, image, prng, variant);
-        contents[file] = bytes_of(image->bytes, image->len);
+        cut_file(&disk->pending[file], prng, variant);
+        contents[file] = image_bytes(file);
     }
     names_show(disk->names, prng, variant, contents);
+}
+
+void disk_watch(struct disk *disk)
+{
+    disk->watch_mark = image_mark();
+    image_watch();
+}
+
+bool disk_cut_again(struct disk *disk, struct prng *prng, enum disk_variant variant,
+                    bool ignores_syncs)
+{
+    struct pending pending[TAPE_FILES_MAX] = {0};
+    struct tape tape;
+    size_t steps;
+
+    image_watched(&tape);
+    image_rewind(disk->watch_mark);
+    steps = (tape.count > 0) ? prng_below(prng, (uint32_t)tape.count) + 1 : 0;
+    for (size_t i = 0; i < steps; i++) {
+        happen(&pending[tape.ops[i].head.file], &tape.ops[i], ignores_syncs);
+    }
+    for (uint32_t file = 0; file < RECORDED_FILES; file++) {
+        cut_file(&pending[file], prng, variant);
+    }
+    free_pending(pending);
+    return steps > 0;
 }
 
 void disk_restore(struct disk *disk)
 {
     names_hide(disk->names);
-    while (disk->undo_count > 0) {
-        const struct undo *undo = &disk->undos[--disk->undo_count];
-
-        memcpy(undo->image->bytes + undo->offset, disk->saved.data + undo->at, undo->len);
-        set_len(undo->image, undo->len_was);
-    }
-    disk->saved.len = 0;
-    disk->is_cut = false;
-}
-
-/* --- in place of libc ------------------------------------------------------------------------ */
-
-static struct image *image_of(int fd)
-{
-    struct stat stat;
-
-    if (current == NULL || fstat(fd, &stat) != 0) {
-        return NULL;
-    }
-    for (uint32_t file = 0; file < RECORDED_FILES; file++) {
-        if (current->images[file].number == stat.st_ino) {
-            return &current->images[file];
-        }
-    }
-    return NULL;
-}
-
-EXPORT ssize_t pwrite(int fd, const void *data, size_t len, off_t offset)
-{
-    struct image *image = image_of(fd);
-
-    if (image == NULL) {
-        return syscall(SYS_pwrite64, fd, data, len, offset);
-    }
-    (void)pthread_mutex_lock(&mutex);
-    image_write(current, image, (size_t)offset, data, len);
-    (void)pthread_mutex_unlock(&mutex);
-    return (ssize_t)len;
-}
-
-EXPORT ssize_t writev(int fd, const struct iovec *parts, int count)
-{
-    struct image *image = image_of(fd);
-    off_t begun = (image != NULL) ? lseek(fd, 0, SEEK_CUR) : 0;
-    off_t offset = begun;
-
-    if (image == NULL) {
-        return syscall(SYS_writev, fd, parts, count);
-    }
-    for (int i = 0; i < count; i++) {
-        offset += pwrite(fd, parts[i].iov_base, parts[i].iov_len, offset);
-    }
-    (void)lseek(fd, offset, SEEK_SET);
-    return offset - begun;
-}
-
-EXPORT ssize_t write(int fd, const void *data, size_t len)
-{
-    const struct iovec part = {.iov_base = (void *)(uintptr_t)data, .iov_len = len};
-
-    return (image_of(fd) != NULL) ? writev(fd, &part, 1) : syscall(SYS_write, fd, data, len);
-}
-
-EXPORT int fdatasync(int fd)
-{
-    (void)fd; /* what is judged is in memory */
-    return 0;
-}
-
-EXPORT int fsync(int fd)
-{
-    (void)fd;
-    return 0;
+    image_rewind(0);
+    image_set_undo(false);
 }

@@ -1,11 +1,6 @@
 /* A disk under a recording: what it must hold, what it may hold, and what a power cut
- * leaves of that.
- *
- * The two data files of the journal are kept as files of a memory file system, changed in
- * place: a state is made by applying some of what was not yet synced, and taken back
- * afterwards with everything that LMDB has written meanwhile. For that, disk.c defines
- * pwrite(), write(), writev() and the syncs of this process: there is one disk at a
- * time, and the process must write to its data files through LMDB alone. */
+ * leaves of that. A state is made in place (image.h), and taken back with all that was
+ * written to it. One disk at a time. */
 #ifndef TESTS_POWERCUT_DISK_H
 #define TESTS_POWERCUT_DISK_H
 
@@ -18,11 +13,10 @@ enum disk_variant { DISK_ALL, DISK_LAST, DISK_SOME, DISK_SOME_TOO, DISK_VARIANTS
 
 struct disk;
 
-/* In `dir`, which is made, and in a second directory beside it. One that ignores syncs writes when
- * it holds back too much. */
+/* In `dir`, which is made, and in a second directory beside it. One that ignores syncs
+ * writes when it holds back too much. */
 struct disk *disk_create(const char *dir, const struct tape *tape, bool ignores_syncs);
-void disk_destroy(struct disk *disk); /* removes the directory */
-const char *disk_dir(const struct disk *disk);
+void disk_destroy(struct disk *disk); /* removes the directories */
 
 /* The next operation happens. */
 void disk_step(struct disk *disk);
@@ -30,6 +24,13 @@ size_t disk_steps(const struct disk *disk); /* that have happened */
 
 /* The directory becomes what a cut at this moment could leave. */
 void disk_cut(struct disk *disk, struct prng *prng, enum disk_variant variant);
+
+/* A second cut, while what the first one left is being recovered: call disk_watch() after
+ * the first, open and close the journal, and then the directory becomes what a cut after
+ * any of the operations in between could leave. False: there was none. */
+void disk_watch(struct disk *disk);
+bool disk_cut_again(struct disk *disk, struct prng *prng, enum disk_variant variant,
+                    bool ignores_syncs);
 
 /* As before the cut; nobody has the files open. */
 void disk_restore(struct disk *disk);

@@ -108,6 +108,16 @@ static bool judge_open(struct judge *judge, const struct judge_question *questio
     return is_right && (!question->is_deep || judge_functions(judge));
 }
 
+bool judge_recover(struct judge *judge)
+{
+    judge->problem[0] = '\0';
+    if (!open_journal(judge)) {
+        return false;
+    }
+    close_journal(judge);
+    return true;
+}
+
 bool judge_state(struct judge *judge, const struct judge_question *question)
 {
     bool is_right;

@@ -32,6 +32,9 @@ struct judge_question {
 void judge_init(struct judge *judge, const struct story *story, const char *dir);
 void judge_fini(struct judge *judge);
 
+/* Opens and closes, as a daemon does that has nothing to do. False: judge->problem. */
+bool judge_recover(struct judge *judge);
+
 /* False: judge->problem says why. */
 bool judge_state(struct judge *judge, const struct judge_question *question);
 

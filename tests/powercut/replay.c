@@ -2,10 +2,11 @@
  * power cut, and judges each.
  *
  *     powercut_replay --recording FILE --facts FILE --dir DIR [--states N] [--seed S]
- *                     [--workers N] [--deep-every N] [--ignore-syncs] [--plant]
+ *                     [--workers N] [--deep-every N] [--ignore-syncs] [--plant] [--forget]
  *
  * With --plant each state is damaged first (plant.c), and a violation is one that was not
- * found. Ends with `states N, violations N, of these N lack what was acknowledged`; 0 when
+ * found. With --ignore-syncs the daemon's disk does, with --forget the one that its next
+ * start has. Ends with `states N, violations N, of these N lack what was acknowledged`; 0 when
  * there were no violations, else 1. */
 #include <getopt.h>
 #include <inttypes.h>
@@ -17,17 +18,21 @@
 #include "tests/powercut/judge.h"
 #include "tests/powercut/plant.h"
 
+#define TWICE_EVERY 3U
+
 struct options {
     const char *recording;
     const char *facts;
     uint64_t deep_every;
     bool plants;
+    bool forgets; /* the syncs of recovery */
 };
 
 /* What a worker counts. */
 struct counts {
     uint64_t deep;
     uint64_t early;
+    uint64_t twice; /* cut again during recovery */
     uint64_t refused_early;
     uint64_t frames_read;
     uint64_t lost; /* of the violations: something acknowledged was not there */
@@ -93,6 +98,19 @@ static bool is_sound(struct replay *replay, const struct judge_question *questio
            judge_fail(judge, "%s was removed, and nobody saw it", what);
 }
 
+/* Recovery may be cut off, too, while it writes. False: it was refused. */
+static bool cut_recovery(struct replay *replay, struct crew_state *state)
+{
+    bool is_right;
+
+    disk_watch(state->disk);
+    is_right = judge_recover(&replay->judge);
+    if (disk_cut_again(state->disk, &state->prng, state->variant, replay->options.forgets)) {
+        replay->own->twice++;
+    }
+    return is_right;
+}
+
 static bool judge_one(void *arg, struct crew_state *state)
 {
     struct replay *replay = arg;
@@ -103,7 +121,9 @@ static bool judge_one(void *arg, struct crew_state *state)
 
     judge->shard = prng_below(&state->prng, 1U << 16);
     disk_cut(state->disk, &state->prng, state->variant);
-    is_right = is_sound(replay, &question, state->number);
+    is_right = question.is_early || state->number % TWICE_EVERY != 0 || replay->options.plants ||
+               cut_recovery(replay, state);
+    is_right = is_right && is_sound(replay, &question, state->number);
     disk_restore(state->disk);
     (void)snprintf(state->problem, sizeof state->problem, "%s", judge->problem);
     own->deep += question.is_deep ? 1 : 0;
@@ -143,6 +163,7 @@ static struct counts sum(const struct replay *replay)
 
         sum.deep += one->deep;
         sum.early += one->early;
+        sum.twice += one->twice;
         sum.refused_early += one->refused_early;
         sum.frames_read += one->frames_read;
         sum.lost += one->lost;
@@ -162,9 +183,9 @@ static void print_counts(const struct replay *replay, const struct crew_counts *
                  all.deep);
     (void)printf("%" PRIu64 " with all that was written, %" PRIu64 " with the last write only, "
                  "%" PRIu64 " with some of it or torn; %" PRIu64 " before the first answer; "
-                 "%" PRIu64 " frames read\n",
+                 "%" PRIu64 " cut again during recovery; %" PRIu64 " frames read\n",
                  made->variants[DISK_ALL], made->variants[DISK_LAST],
-                 made->variants[DISK_SOME] + made->variants[DISK_SOME_TOO], all.early,
+                 made->variants[DISK_SOME] + made->variants[DISK_SOME_TOO], all.early, all.twice,
                  all.frames_read);
     for (int n = 0; replay->options.plants && n < PLANTS; n++) {
         (void)printf("%" PRIu64 "%s", all.planted[n],
@@ -218,6 +239,9 @@ static void set(struct replay *replay, int option, const char *text)
     case 'i':
         replay->crew.ignores_syncs = true;
         return;
+    case 'o':
+        replay->options.forgets = true;
+        return;
     case 'p':
         replay->options.plants = true;
         return;
@@ -238,6 +262,7 @@ static bool parse(struct replay *replay, int argc, char **argv)
                                           {"deep-every", required_argument, NULL, 'e'},
                                           {"ignore-syncs", no_argument, NULL, 'i'},
                                           {"plant", no_argument, NULL, 'p'},
+                                          {"forget", no_argument, NULL, 'o'},
                                           {0}};
     int option;
 
