@@ -28,6 +28,21 @@ static const struct frame_header *last_header(const struct judge *judge,
     return (count > 0) ? &exec->frames[count - 1].header : NULL;
 }
 
+/* An event of an ordinary function that has succeeded: only its name stays. */
+static bool is_brief(const struct frame_header *last)
+{
+    return last != NULL && (last->flags & FRAME_BRIEF) != 0;
+}
+
+/* What is listed, due and read: NULL when the execution is not, or no more. */
+static const struct frame_header *shown_header(const struct judge *judge,
+                                               const struct story_exec *exec)
+{
+    const struct frame_header *last = last_header(judge, exec);
+
+    return is_brief(last) ? NULL : last;
+}
+
 /* --- executions ------------------------------------------------------------------------------ */
 
 struct reading {
@@ -59,7 +74,8 @@ static bool is_head_of(const struct journal_head *head, const struct story_exec 
            head->kind == exec->opening.kind && head->start_ms == exec->opening.start_ms &&
            id_equal(&head->function_id, &exec->opening.function_id) &&
            id_equal(&head->name_hash, &exec->opening.name_hash) &&
-           bytes_equal(head->title, exec->opening.title);
+           head->is_brief == is_brief(last) &&
+           bytes_equal(head->title, is_brief(last) ? (struct bytes){0} : exec->opening.title);
 }
 
 static int check_head(void *arg, const struct journal_head *head)
@@ -67,11 +83,11 @@ static int check_head(void *arg, const struct journal_head *head)
     struct reading *reading = arg;
     struct judge *judge = reading->judge;
     const struct story_exec *exec = story_find_exec(judge->story, &head->exec_id);
-    const struct frame_header *last = (exec != NULL) ? last_header(judge, exec) : NULL;
+    const struct frame_header *last = (exec != NULL) ? shown_header(judge, exec) : NULL;
 
     reading->count++;
     if (last == NULL) {
-        (void)fail_exec(judge, &head->exec_id, "it is not there yet, and listed");
+        (void)fail_exec(judge, &head->exec_id, "it is not there, and listed");
         return 1;
     }
     if (!is_head_of(head, exec, last) || head->end_ms != end_ms(judge, exec)) {
@@ -86,7 +102,7 @@ static uint64_t count_expected(const struct judge *judge, uint32_t statuses)
     uint64_t count = 0;
 
     for (size_t i = 0; i < judge->story->exec_count; i++) {
-        const struct frame_header *last = last_header(judge, &judge->story->execs[i]);
+        const struct frame_header *last = shown_header(judge, &judge->story->execs[i]);
 
         count +=
             (last != NULL && (statuses == 0 || (statuses & (1U << last->status)) != 0)) ? 1 : 0;
@@ -147,17 +163,37 @@ static bool has_turn(const struct judge *judge, size_t number, const struct stor
            exec->frames[count - 1].lsn + RECENT_LSNS > judge->lsn;
 }
 
+/* Of a brief one there is its head, if it has a name, and nothing to read. */
+static bool check_brief(struct judge *judge, const struct story_exec *exec,
+                        const struct frame_header *last)
+{
+    struct journal_head head = {0};
+    bool has_name = !id_is_none(&exec->opening.name_hash);
+    int r = journal_get_head(judge->journal, &exec->id, &judge->arena, &head);
+
+    if (has_name ? (r != 0 || !is_head_of(&head, exec, last)) : r != JOURNAL_NOT_FOUND) {
+        return fail_exec(judge, &exec->id, "its event is over, and its head not what stays of it");
+    }
+    return journal_read_frames(judge->journal, &exec->id, 1, collect, &judge->found) ==
+               JOURNAL_NOT_FOUND ||
+           fail_exec(judge, &exec->id, "its event is over, and its frames are there");
+}
+
 bool judge_executions(struct judge *judge, bool is_deep)
 {
     bool is_right = check_list(judge, 0) && check_list(judge, 1U << EXEC_RUNNING) &&
                     check_list(judge, 1U << EXEC_FAILED | 1U << EXEC_STOPPED);
 
+    arena_reset(&judge->arena);
     for (size_t i = 0; is_right && i < judge->story->exec_count; i++) {
         const struct story_exec *exec = &judge->story->execs[i];
         size_t count = story_frames(exec, judge->lsn);
 
         if (count > 0 && (is_deep || has_turn(judge, i, exec, count))) {
-            is_right = check_frames(judge, exec, count);
+            const struct frame_header *last = &exec->frames[count - 1].header;
+
+            is_right =
+                is_brief(last) ? check_brief(judge, exec, last) : check_frames(judge, exec, count);
         }
     }
     return is_right;
@@ -192,7 +228,7 @@ bool judge_names(struct judge *judge)
 static bool check_due(struct judge *judge, const struct journal_due *due)
 {
     const struct story_exec *exec = story_find_exec(judge->story, &due->exec_id);
-    const struct frame_header *last = (exec != NULL) ? last_header(judge, exec) : NULL;
+    const struct frame_header *last = (exec != NULL) ? shown_header(judge, exec) : NULL;
 
     return (last != NULL && last->wake_ms == due->wake_ms) ||
            fail_exec(judge, &due->exec_id, "it is due when it is not");
@@ -216,7 +252,7 @@ bool judge_due(struct judge *judge)
         count += (got > 0) ? (uint64_t)got : 0;
     } while (got > 0);
     for (size_t i = 0; i < judge->story->exec_count; i++) {
-        const struct frame_header *last = last_header(judge, &judge->story->execs[i]);
+        const struct frame_header *last = shown_header(judge, &judge->story->execs[i]);
 
         expected += (last != NULL && last->wake_ms != 0) ? 1 : 0;
     }

@@ -24,6 +24,7 @@ void judge_init(struct judge *judge, const struct story *story, const char *dir)
 {
     *judge = (struct judge){.story = story};
     (void)snprintf(judge->dir, sizeof judge->dir, "%s", dir);
+    arena_init(&judge->arena, 0);
     require(uv_loop_init(&judge->loop) == 0, "event loop");
     err_set_sink(keep_error);
     log_set_level(LOG_ERROR);
@@ -33,6 +34,7 @@ void judge_fini(struct judge *judge)
 {
     (void)uv_loop_close(&judge->loop);
     buf_fini(&judge->found);
+    arena_fini(&judge->arena);
 }
 
 bool judge_fail(struct judge *judge, const char *format, ...)

@@ -13,8 +13,9 @@ struct judge {
     uv_loop_t loop;
     struct journal *journal;
     struct buf found; /* what was read */
-    uint64_t lsn;     /* where the journal that is judged ends */
-    uint64_t shard;   /* which of the older executions have their frames read this time */
+    struct arena arena;
+    uint64_t lsn;   /* where the journal that is judged ends */
+    uint64_t shard; /* which of the older executions have their frames read this time */
     char problem[JUDGE_TEXT_MAX];
 
     /* Counters. */

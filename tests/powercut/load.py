@@ -192,15 +192,21 @@ class Starter(Client):
 
 
 class Eventer(Client):
-    """Asynchronous invokes of an ordinary function."""
+    """Asynchronous invokes of an ordinary function; some are known by an id, and asked
+    for again."""
 
     number = 0
 
     def step(self):
+        if self.number == self.gate.options.executions:
+            self.pause(0.1)
+            return
         self.number += 1
         payload = json.dumps({"event": f"v{self.number}"})
-        self.api.invoke(EVENT, payload, "Event")
-        self.facts.note("event", "-", text=payload)
+        request = f"request-{self.number}" if self.rng.random() < 0.5 else None
+        for _ in range(2 if request and self.rng.random() < 0.3 else 1):
+            self.api.invoke(EVENT, payload, "Event", invocation_id=request)
+            self.facts.note("event", "-", text=payload)
         self.pause(0.05)
 
 

@@ -16,6 +16,9 @@ static const char *const words[PLANTS] = {
 
 static bool has_row(enum plant kind, const struct story_exec *exec, const struct frame_header *last)
 {
+    if ((last->flags & FRAME_BRIEF) != 0) { /* only its name stays */
+        return kind == PLANT_NAME && exec->owns_name;
+    }
     switch (kind) {
     case PLANT_DUE:
         return last->wake_ms != 0;
