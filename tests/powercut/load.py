@@ -23,6 +23,7 @@ from api import CLOSED, FUNCTIONS, ApiError, quote
 FLOW, SUB, EVENT = "storm-flow", "storm-sub", "storm-event"
 OPERATIONS = "sssaarwwccix"
 LINE_FIELDS = 6
+LONG_S = 200  # bound for the end of an execution that is waited for
 
 
 class Facts:
@@ -183,7 +184,7 @@ class Starter(Client):
         name = f"e{number}" if self.rng.random() < 0.8 else None
         is_waiting = name is not None and self.rng.random() < 0.1 and "c" not in plan
         kind = "RequestResponse" if is_waiting else "Event"
-        answer = self.api.invoke(FLOW + ":$LATEST", payload, kind, name=name, timeout_s=60)
+        answer = self.api.invoke(FLOW + ":$LATEST", payload, kind, name=name, timeout_s=LONG_S)
         seq = self.facts.now()
         arn = answer.headers["x-amz-durable-execution-arn"]
         self.facts.note("started", arn, text=payload, seq=seq)

@@ -10,7 +10,7 @@ from daemon import Daemon
 from load import EVENT, FLOW, SUB, Facts, Gate, Ledger, run_load
 
 READY_S = 30
-LOAD_S = 120
+LOAD_S = 300
 DURABLE = {"DurableConfig": {"ExecutionTimeout": 86400, "RetentionPeriodInDays": 7}}
 
 
