@@ -84,9 +84,8 @@ static _Noreturn void run(const struct crew *crew, struct progress *progress, ui
     struct disk *disk;
     char dir[4096];
 
-    if (crew->ignores_syncs && freopen("/dev/null", "w", stderr) == NULL) {
-        require(false, "/dev/null"); /* LMDB has much to say of files like these */
-    }
+    (void)snprintf(dir, sizeof dir, "%.4000s/worker-%" PRIu64 ".log", crew->dir, worker);
+    require(freopen(dir, "a", stderr) != NULL, dir); /* LMDB and the journal say much */
     (void)snprintf(dir, sizeof dir, "%.4000s/state-%" PRIu64, crew->dir, worker);
     disk = disk_create(dir, crew->tape, crew->ignores_syncs);
     crew->begin(crew->arg, worker, dir);

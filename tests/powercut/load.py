@@ -77,8 +77,14 @@ class Gate:
             return self.started
 
     def is_done(self):
+        """What a wrong daemon has lost never ends."""
         with self.lock:
-            return self.started >= self.options.executions and not self.open
+            has_started = self.started >= self.options.executions
+            return has_started and (self.is_lenient or not self.open)
+
+    def close(self, arn):
+        with self.lock:
+            self.open.discard(arn)
 
 
 # --- workflows -------------------------------------------------------------------------------
@@ -261,6 +267,13 @@ class Reader(Client):
             self.pause(0.02)
             return
         arn = self.rng.choice(running)
+        try:
+            self.read(arn)
+        except ApiError:
+            self.gate.close(arn)
+            raise
+
+    def read(self, arn):
         if self.rng.random() < 0.3:
             events = len(self.api.history(arn))
             self.facts.note("seen", arn, text=str(events))
@@ -269,8 +282,7 @@ class Reader(Client):
         if execution["Status"] in CLOSED:
             self.facts.note("closed", arn, execution["Status"], execution.get("Result", ""),
                             seq=seq)
-            with self.gate.lock:
-                self.gate.open.discard(arn)
+            self.gate.close(arn)
         self.pause(0.01)
 
 

@@ -72,7 +72,10 @@ class Recording:
         failure = run_load(gate, LOAD_S)
         if failure:
             raise RecordError(f"{failure}; see {daemon.log}")
-        if not daemon.end():
+        has_ended = daemon.end()
+        if self.control:
+            return
+        if not has_ended:
             raise RecordError(f"the daemon does not end, see {daemon.log}")
         if daemon.process.returncode != 0:
             raise RecordError(f"the daemon ended with {daemon.process.returncode}")
