@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "engine/base/err.h"
 #include "engine/base/mem.h"
@@ -16,6 +17,7 @@
 #define ROOMY_PERCENT 80U
 #define DISK_FULL_BYTES ((uint64_t)1 << 20)
 
+static const char *const env_files[] = {"data.mdb", "lock.mdb", NULL};
 static const char format_key[] = "format";
 static const char identity_key[] = "identity";
 static const char touch_key[] = "touched";
@@ -177,8 +179,8 @@ static int open_mdb(struct env *env, const struct env_options *options)
     return r;
 }
 
-int env_open(struct env *env, const char *path, const struct env_options *options,
-             MDB_dbi *ret_dbis)
+static int open_at(struct env *env, const char *path, const struct env_options *options,
+                   MDB_dbi *ret_dbis)
 {
     int r = 0;
 
@@ -205,6 +207,49 @@ int env_open(struct env *env, const char *path, const struct env_options *option
         env_close(env);
     }
     return r;
+}
+
+/* Whole, with its tables, under another name; then it gets its own. Half an environment,
+ * left by a power cut, could not be told from a damaged one. */
+static int create(const char *path, const char *staged, const struct env_options *options)
+{
+    struct env env;
+    MDB_dbi dbis[TABLES_MAX];
+    int r = place_remove_dir(staged, env_files);
+
+    if (r == 0) {
+        r = open_at(&env, staged, options, dbis);
+    }
+    if (r != 0) {
+        return r;
+    }
+    env_close(&env);
+    r = place_remove_dir(path, env_files + 1); /* at most an old lock */
+    return (r == 0) ? place_rename_dir(staged, path) : r;
+}
+
+static int create_if_absent(const char *path, const struct env_options *options)
+{
+    char *data = place_join(path, env_files[0]);
+    char *staged = (data != NULL) ? place_stage(path) : NULL;
+    int r = 0;
+
+    if (staged == NULL) {
+        r = ERR(ERR_NOMEM, "path of an environment");
+    } else if (access(data, F_OK) != 0 && errno == ENOENT) {
+        r = create(path, staged, options);
+    }
+    mem_free(data);
+    mem_free(staged);
+    return r;
+}
+
+int env_open(struct env *env, const char *path, const struct env_options *options,
+             MDB_dbi *ret_dbis)
+{
+    int r = options->is_read_only ? 0 : create_if_absent(path, options);
+
+    return (r == 0) ? open_at(env, path, options, ret_dbis) : r;
 }
 
 void env_close(struct env *env)

@@ -62,6 +62,47 @@ int place_make_dir(const char *path)
     return 0;
 }
 
+char *place_stage(const char *path)
+{
+    struct buf staged = {0};
+
+    buf_append_text(&staged, path);
+    buf_append(&staged, ".new", sizeof ".new");
+    if (staged.failed) {
+        buf_fini(&staged);
+        return NULL;
+    }
+    return (char *)staged.data;
+}
+
+int place_rename_dir(const char *from, const char *to)
+{
+    if (rename(from, to) != 0) {
+        return ERR(ERR_SYSTEM, "rename %s to %s: %s", from, to, strerror(errno));
+    }
+    return sync_parent(to);
+}
+
+int place_remove_dir(const char *dir, const char *const *names)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && names[i] != NULL; i++) {
+        char *path = place_join(dir, names[i]);
+
+        if (path == NULL) {
+            r = ERR(ERR_NOMEM, "path");
+        } else if (unlink(path) != 0 && errno != ENOENT) {
+            r = ERR(ERR_SYSTEM, "remove %s: %s", path, strerror(errno));
+        }
+        mem_free(path);
+    }
+    if (r == 0 && rmdir(dir) != 0 && errno != ENOENT) {
+        r = ERR(ERR_SYSTEM, "remove %s: %s", dir, strerror(errno));
+    }
+    return r;
+}
+
 int place_check(const char *dir)
 {
     struct statfs fs;

@@ -10,6 +10,16 @@ int place_make_dir(const char *path);
 /* Makes new entries of a directory durable. */
 int place_sync_dir(const char *path);
 
+/* Takes the place of an empty directory, or of none, durably. */
+int place_rename_dir(const char *from, const char *to);
+
+/* Removes it with these files (NULL at the end), as far as they are there. Anything else
+ * in it is an error. */
+int place_remove_dir(const char *dir, const char *const *names);
+
+/* `path` with ".new" behind it, on the heap, or NULL. */
+char *place_stage(const char *path);
+
 /* "dir/name" on the heap, or NULL. */
 char *place_join(const char *dir, const char *name);
 

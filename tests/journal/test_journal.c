@@ -1,5 +1,8 @@
 #include "tests/journal/fixture.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "engine/base/err.h"
 
 static const struct made_step start_step = {
@@ -210,6 +213,41 @@ static void test_a_journal_without_its_views_is_refused(void **state)
     remove_tree(from);
     assert_int_equal(rename(to, from), 0);
     fixture_open(f);
+}
+
+static void make_file(const char *dir, const char *name)
+{
+    char path[192];
+    FILE *file;
+
+    (void)snprintf(path, sizeof path, "%.120s/%s", dir, name);
+    file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fputs("what a power cut left of the first page", file) > 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* Of an environment that is being made there is nothing under its name. */
+static void test_a_first_start_that_was_cut_off_begins_anew(void **state)
+{
+    struct fixture f;
+    char staged[128];
+
+    (void)state;
+    fixture_init(&f);
+    for (int i = 0; i < 2; i++) {
+        (void)snprintf(staged, sizeof staged, "%s/%s.new", f.dir, (i == 0) ? "log" : "views");
+        assert_int_equal(mkdir(staged, 0700), 0);
+        make_file(staged, "data.mdb");
+        make_file(staged, "lock.mdb");
+        fixture_open(&f);
+        put_object_now(&f, "key", "value", 5);
+        fixture_close(&f);
+        assert_int_not_equal(access(staged, F_OK), 0);
+        remove_tree(f.dir);
+        assert_int_equal(mkdir(f.dir, 0700), 0);
+    }
+    fixture_fini(&f);
 }
 
 static void test_everything_is_there_after_reopening(void **state)
@@ -450,6 +488,7 @@ int main(void)
         TEST(test_an_idle_journal_does_not_keep_the_loop),
         TEST(test_a_second_open_is_refused),
         TEST(test_a_journal_without_its_views_is_refused),
+        cmocka_unit_test(test_a_first_start_that_was_cut_off_begins_anew),
         TEST(test_everything_is_there_after_reopening),
         TEST(test_objects_are_put_replaced_listed_and_deleted),
         TEST(test_objects_of_every_size_come_back),

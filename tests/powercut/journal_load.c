@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "tests/journal/ledger.h"
-#include "tests/journal/powercut/recording.h"
+#include "tests/powercut/recording.h"
 
 static void send_ack(void *arg, const struct ack *ack)
 {
