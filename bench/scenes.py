@@ -203,6 +203,8 @@ def restart(build, options, figures):
         wait_asleep(stage)
         held = stage.load("hold:$LATEST", event=True, connections=64, seconds=60, count=HOT,
                           prefix="900 ")
+        wait_asleep(stage, running=HOT)
+        stage.wait_steps(held["samples"], 1)
         took_ms, whole_ms = [], []
         for _ in range(RESTARTS):
             wait_asleep(stage, running=HOT)

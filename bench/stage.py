@@ -176,6 +176,13 @@ class Stage:
 
     # --- reading back ----------------------------------------------------------------
 
+    def wait_steps(self, arns, steps):
+        """Placed in an environment is not yet under way."""
+        for arn in arns:
+            self.wait(lambda one=arn: sum(event["EventType"] == "StepSucceeded"
+                                          for event in self.api.history(one)) >= steps,
+                      f"{steps} steps of {arn}", 120)
+
     def verify(self, arns, *, steps, status="SUCCEEDED"):
         """Each has a history without gaps or contradictions and with so many steps done."""
         if not arns:
