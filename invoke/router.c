@@ -8,6 +8,7 @@
 /* Of a request that no route takes, or that has no credentials: enough for any
  * client's small request, so that it is told why. */
 #define STRANGER_BODY_BYTES_MAX 65536U
+#define ROUTES_MAX 256U
 
 /* --- paths --------------------------------------------------------------------------- */
 
@@ -82,23 +83,6 @@ static bool match_segment(struct bytes wanted, struct bytes segment, struct aren
     return true;
 }
 
-/* Do the ends fit, before the first label and behind the last? Of some sixty routes this
- * leaves one or two to be looked at segment by segment. */
-static bool ends_fit(const char *pattern, struct bytes path)
-{
-    const char *tail = strrchr(pattern, '}');
-    size_t head_len = strcspn(pattern, "{");
-    size_t tail_len;
-
-    tail = (tail != NULL) ? tail + 1 : pattern;
-    tail_len = strlen(tail);
-    if (path.len > 0 && path.data[path.len - 1] == '/') {
-        path.len--;
-    }
-    return path.len >= head_len && memcmp(path.data, pattern, head_len) == 0 &&
-           path.len >= tail_len && memcmp(path.data + path.len - tail_len, tail, tail_len) == 0;
-}
-
 /* The number of segments, without one '/' at the end. */
 static size_t count_segments(struct bytes path)
 {
@@ -118,8 +102,7 @@ bool route_match(const char *pattern, struct bytes path, struct arena *arena,
     struct bytes labels[CALL_LABELS_MAX] = {{0}};
     size_t label_count = 0;
 
-    if (path.len == 0 || !ends_fit(pattern, path) ||
-        count_segments(path) != count_segments(wanted)) {
+    if (path.len == 0 || count_segments(path) != count_segments(wanted)) {
         return false;
     }
     while (wanted.len > 0) {
@@ -146,14 +129,55 @@ struct match {
     struct bytes labels[CALL_LABELS_MAX];
 };
 
+/* What a path is before its first label and behind its last: of some sixty routes this
+ * leaves one or two to be looked at segment by segment. */
+struct ends {
+    struct bytes head;
+    struct bytes tail;
+};
+
+static struct ends ends_of(const struct route *route)
+{
+    const char *label = strrchr(route->path, '}');
+
+    return (struct ends){.head = bytes_of(route->path, strcspn(route->path, "{")),
+                         .tail = bytes_of_text((label != NULL) ? label + 1 : route->path)};
+}
+
+/* Filled by the first request. */
+static const struct ends *all_ends(void)
+{
+    static struct ends ends[ROUTES_MAX];
+
+    if (ends[0].head.data == NULL) {
+        for (size_t i = 0; routes[i].name != NULL; i++) {
+            assert(i < ROUTES_MAX);
+            ends[i] = ends_of(&routes[i]);
+        }
+    }
+    return ends;
+}
+
+static bool ends_fit(const struct ends *ends, struct bytes path)
+{
+    if (path.len > 0 && path.data[path.len - 1] == '/') {
+        path.len--;
+    }
+    return path.len >= ends->head.len && path.len >= ends->tail.len &&
+           memcmp(path.data + path.len - ends->tail.len, ends->tail.data, ends->tail.len) == 0 &&
+           memcmp(path.data, ends->head.data, ends->head.len) == 0;
+}
+
 static void find(struct match *match, struct http_request *request)
 {
+    const struct ends *ends = all_ends();
     struct bytes method = http_method(request);
+    struct bytes path = http_path(request);
     struct bytes labels[CALL_LABELS_MAX];
 
     *match = (struct match){0};
-    for (const struct route *route = routes; route->name != NULL; route++) {
-        if (!route_match(route->path, http_path(request), http_arena(request), labels)) {
+    for (const struct route *route = routes; route->name != NULL; route++, ends++) {
+        if (!ends_fit(ends, path) || !route_match(route->path, path, http_arena(request), labels)) {
             continue;
         }
         if (bytes_equal(method, bytes_of_text(route->method))) {

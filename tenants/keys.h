@@ -57,8 +57,8 @@ void seal(const struct tenant_keys *keys, enum key_purpose purpose, struct bytes
 int seal_open(const struct tenant_keys *keys, enum key_purpose purpose, struct bytes sealed,
               struct bytes aad, uint8_t *out) __attribute__((warn_unused_result));
 
-/* chain = BLAKE2b-256(history key; before, header without suite and key epoch,
- * BLAKE2b-256(plain)): survives re-sealing. `header` is hashed as it is given: the
+/* chain = BLAKE2b-256(history key; before, u64 length of the header, header without suite
+ * and key epoch, plain): survives re-sealing. `header` is hashed as it is given: the
  * caller zeroes suite and key epoch in it, here the layout is not known. */
 #define SEAL_CHAIN_BYTES 32U
 void seal_chain(const struct tenant_keys *keys, const uint8_t before[SEAL_CHAIN_BYTES],

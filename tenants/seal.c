@@ -1,4 +1,5 @@
 #include <assert.h>
+#include <endian.h>
 #include <sodium.h>
 
 #include "engine/base/err.h"
@@ -48,19 +49,19 @@ int seal_open(const struct tenant_keys *keys, enum key_purpose purpose, struct b
     return 0;
 }
 
-/* Both ends are of fixed length, so no two inputs read the same. */
+/* The length of what is in the middle goes first, so no two inputs read the same. */
 void seal_chain(const struct tenant_keys *keys, const uint8_t before[SEAL_CHAIN_BYTES],
                 struct bytes header, struct bytes plain, uint8_t out[SEAL_CHAIN_BYTES])
 {
     crypto_generichash_state state;
-    uint8_t digest[32];
+    uint64_t header_len = htole64(header.len);
 
-    seal_digest(plain, digest);
     (void)crypto_generichash_init(&state, keys->purposes[KEY_HISTORY], SECRET_KEY_BYTES,
                                   SEAL_CHAIN_BYTES);
     (void)crypto_generichash_update(&state, before, SEAL_CHAIN_BYTES);
+    (void)crypto_generichash_update(&state, (const uint8_t *)&header_len, sizeof header_len);
     (void)crypto_generichash_update(&state, header.data, header.len);
-    (void)crypto_generichash_update(&state, digest, sizeof digest);
+    (void)crypto_generichash_update(&state, plain.data, plain.len);
     (void)crypto_generichash_final(&state, out, SEAL_CHAIN_BYTES);
 }
 
