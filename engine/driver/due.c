@@ -4,7 +4,9 @@
 #include "engine/driver/state.h"
 
 #define DUE_EACH 64U        /* loaded in one turn of the loop: about a millisecond */
-#define TASKS_OPEN_MAX 512U /* then the rest waits its turn */
+#define TASKS_OPEN_MAX 128U /* then the rest waits its turn */
+#define WAITING_MAX 2048U   /* for an environment: more would only fill the memory */
+#define CROWDED_MS 10       /* between turns then: other functions may have room */
 #define SLEEP_MS_MAX 3600000
 
 static void on_timer(uv_timer_t *timer);
@@ -94,6 +96,20 @@ static void tick_cold(struct driver *driver, int64_t now_ms)
     driver->cold_ms = next_ms;
 }
 
+static bool is_crowded(const struct driver *driver)
+{
+    struct pool_stats stats;
+
+    pool_get_stats(driver->pool, &stats);
+    return stats.waiting >= WAITING_MAX;
+}
+
+static void come_back(struct driver *driver, int64_t now_ms, uint64_t delay_ms)
+{
+    driver->armed_ms = now_ms;
+    (void)uv_timer_start(&driver->timer, on_timer, delay_ms, 0);
+}
+
 static void on_timer(uv_timer_t *timer)
 {
     struct driver *driver = timer->data;
@@ -101,14 +117,16 @@ static void on_timer(uv_timer_t *timer)
 
     driver->armed_ms = 0;
     tick_hot(driver, now_ms);
-    if (driver->tasks_open < TASKS_OPEN_MAX) {
-        tick_cold(driver, now_ms);
-        due_arm(driver);
+    if (driver->tasks_open >= TASKS_OPEN_MAX) {
+        come_back(driver, now_ms, 1); /* when some of what is under way is done */
         return;
     }
-    /* So much is under way that the rest comes when some of it is done. */
-    driver->armed_ms = now_ms;
-    (void)uv_timer_start(&driver->timer, on_timer, 1, 0);
+    tick_cold(driver, now_ms);
+    if (driver->cold_ms != 0 && driver->cold_ms <= now_ms && is_crowded(driver)) {
+        come_back(driver, now_ms, CROWDED_MS);
+        return;
+    }
+    due_arm(driver);
 }
 
 void due_start(struct driver *driver)
