@@ -27,7 +27,7 @@ static void crowd(struct pool_fixture *f, struct call *calls, int count)
 static void expect_error(const struct call *call, const char *type, const char *cause)
 {
     char id[ID_TEXT_LEN + 1];
-    char message[TEXT_MAX];
+    char message[2 * TEXT_MAX];
 
     assert_int_equal(call->ended, 1);
     assert_false(call->is_complete);
