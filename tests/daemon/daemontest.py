@@ -52,8 +52,10 @@ class DaemonTest(unittest.TestCase):
         self.api = Api(self.daemon.socket)
 
     def tearDown(self):
-        self.daemon.kill()
-        self.scratch.cleanup()
+        try:
+            self.daemon.end()
+        finally:
+            self.scratch.cleanup()
 
     def deploy(self, name, handler, **more):
         self.api.create_function(name, zip_files({"bootstrap": HANDLERS}), handler, **more)
