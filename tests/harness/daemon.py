@@ -69,6 +69,8 @@ class Daemon:
     def run(self, timeout_s=60):
         self.start()
         if not self.wait_ready(timeout_s):
+            self.reader.join(timeout_s)
+            self._judge()
             raise DaemonError(f"ended with {self.process.returncode}, see {self.log}")
 
     def is_alive(self):
