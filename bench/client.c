@@ -17,14 +17,11 @@
  * Prints one line of JSON; SIGTERM makes it print early. What is refused (429, 503) is
  * counted apart and sent again; any other failure counts as an error. */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
 #include <sys/resource.h>
@@ -33,11 +30,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench/answer.h"
+#include "bench/client_options.h"
 #include "bench/histogram.h"
 
-#define CONNECTIONS_MAX 4096U
-#define BYTES_MAX 8192U
-#define REQUEST_MAX (BYTES_MAX + 2048U)
+#define REQUEST_MAX (CLIENT_BYTES_MAX + 2048U)
 #define ANSWER_MAX 16384U
 #define SAMPLES 32U
 #define ARN_MAX 512U
@@ -45,20 +42,6 @@
 #define GRACE_NS UINT64_C(60000000000) /* for answers after the last request */
 #define REFUSED_PAUSE_NS UINT64_C(1000000)
 #define WAIT_NS_MAX UINT64_C(5000000)
-
-struct options {
-    const char *socket;
-    const char *function;
-    const char *prefix;
-    uint64_t count;
-    uint64_t rate;
-    unsigned connections;
-    unsigned seconds;
-    unsigned bytes;
-    bool is_event;
-    bool is_numbered;
-    bool is_echo;
-};
 
 struct connection {
     int fd;
@@ -74,7 +57,7 @@ struct connection {
 };
 
 struct client {
-    struct options options;
+    struct client_options options;
     struct connection *connections;
     int epoll;
     uint64_t random;
@@ -142,14 +125,14 @@ static void fill_payload(struct client *client, char *payload)
 
 static void build_request(struct client *client, struct connection *connection)
 {
-    const struct options *options = &client->options;
+    const struct client_options *options = &client->options;
     char number[24] = "";
     int len;
 
     if (options->is_numbered) {
         (void)snprintf(number, sizeof number, "%" PRIu64, client->started);
     }
-    len = snprintf(connection->request, REQUEST_MAX - BYTES_MAX,
+    len = snprintf(connection->request, REQUEST_MAX - CLIENT_BYTES_MAX,
                    "POST /2015-03-31/functions/%s%s/invocations HTTP/1.1\r\n"
                    "Host: localhost\r\n"
                    "X-Amz-Invocation-Type: %s\r\n"
@@ -157,7 +140,7 @@ static void build_request(struct client *client, struct connection *connection)
                    "Content-Length: %u\r\n\r\n",
                    options->function, number, options->is_event ? "Event" : "RequestResponse",
                    options->bytes);
-    if (len < 0 || (size_t)len >= REQUEST_MAX - BYTES_MAX) {
+    if (len < 0 || (size_t)len >= REQUEST_MAX - CLIENT_BYTES_MAX) {
         errno = E2BIG;
         die("request");
     }
@@ -191,7 +174,7 @@ static void send_rest(struct client *client, struct connection *connection)
 /* When the next request may go out; 0: none any more. */
 static uint64_t next_due_ns(const struct client *client)
 {
-    const struct options *options = &client->options;
+    const struct client_options *options = &client->options;
     uint64_t due_ns = client->began_ns;
 
     if (options->count > 0 && client->started >= options->count) {
@@ -239,69 +222,6 @@ static bool may_start(const struct client *client, const struct connection *conn
 }
 
 /* --- answers -------------------------------------------------------------------------- */
-
-struct answer {
-    unsigned status;
-    size_t head_len;
-    size_t body_len;
-    bool is_function_error;
-    const char *arn;
-    size_t arn_len;
-};
-
-static bool value_of(const char *line, const char *end, const char *name, const char **ret_value)
-{
-    size_t len = strlen(name);
-
-    if ((size_t)(end - line) <= len || strncasecmp(line, name, len) != 0) {
-        return false;
-    }
-    *ret_value = line + len;
-    while (*ret_value < end && **ret_value == ' ') {
-        ++*ret_value;
-    }
-    return true;
-}
-
-static void parse_line(const char *line, const char *end, struct answer *answer)
-{
-    const char *value;
-
-    if (value_of(line, end, "content-length:", &value)) {
-        answer->body_len = strtoul(value, NULL, 10);
-    } else if (value_of(line, end, "x-amz-durable-execution-arn:", &value)) {
-        answer->arn = value;
-        answer->arn_len = (size_t)(end - value);
-    } else if (value_of(line, end, "x-amz-function-error:", &value)) {
-        answer->is_function_error = true;
-    }
-}
-
-/* False while it is incomplete. */
-static bool parse_answer(struct connection *connection, struct answer *ret_answer)
-{
-    struct answer answer = {0};
-    char *end = memmem(connection->answer, connection->answer_len, "\r\n\r\n", 4);
-    char *line = connection->answer;
-
-    if (end == NULL) {
-        return false;
-    }
-    answer.head_len = (size_t)(end - connection->answer) + 4;
-    if (strncmp(line, "HTTP/1.1 ", 9) != 0) {
-        errno = EPROTO;
-        die("answer");
-    }
-    answer.status = (unsigned)strtoul(line + 9, NULL, 10);
-    while (line < end + 2) {
-        char *stop = memchr(line, '\r', (size_t)(end + 2 - line));
-
-        parse_line(line, stop, &answer);
-        line = stop + 2;
-    }
-    *ret_answer = answer;
-    return connection->answer_len >= answer.head_len + answer.body_len;
-}
 
 static bool is_expected(const struct client *client, const struct connection *connection,
                         const struct answer *answer)
@@ -366,6 +286,7 @@ static void take_answer(struct client *client, struct connection *connection,
 static void on_readable(struct client *client, struct connection *connection)
 {
     struct answer answer;
+    int whole;
     ssize_t n = recv(connection->fd, connection->answer + connection->answer_len,
                      ANSWER_MAX - connection->answer_len, 0);
 
@@ -377,7 +298,12 @@ static void on_readable(struct client *client, struct connection *connection)
         die("receive");
     }
     connection->answer_len += (size_t)n;
-    if (parse_answer(connection, &answer)) {
+    whole = answer_parse(connection->answer, connection->answer_len, &answer);
+    if (whole < 0) {
+        errno = EPROTO;
+        die("answer");
+    }
+    if (whole == 1) {
         uint64_t now = now_ns();
 
         take_answer(client, connection, &answer, now);
@@ -547,92 +473,12 @@ static void report(const struct client *client, double seconds)
     (void)printf("]}\n");
 }
 
-/* --- the command line -------------------------------------------------------------------- */
-
-static uint64_t number(const char *text, uint64_t max)
-{
-    char *end;
-    uint64_t value;
-
-    errno = 0;
-    value = strtoull(text, &end, 10);
-    if (errno != 0 || end == text || *end != '\0' || value > max) {
-        errno = EINVAL;
-        die(text);
-    }
-    return value;
-}
-
-static void set_option(struct options *options, int option)
-{
-    switch (option) {
-    case 's':
-        options->socket = optarg;
-        break;
-    case 'f':
-        options->function = optarg;
-        break;
-    case 'e':
-        options->is_event = true;
-        break;
-    case 'c':
-        options->connections = (unsigned)number(optarg, CONNECTIONS_MAX);
-        break;
-    case 't':
-        options->seconds = (unsigned)number(optarg, 3600);
-        break;
-    case 'n':
-        options->count = number(optarg, 100000000);
-        break;
-    case 'r':
-        options->rate = number(optarg, 1000000);
-        break;
-    case 'b':
-        options->bytes = (unsigned)number(optarg, BYTES_MAX);
-        break;
-    case 'p':
-        options->prefix = optarg;
-        break;
-    case 'N':
-        options->is_numbered = true;
-        break;
-    case 'E':
-        options->is_echo = true;
-        break;
-    default:
-        exit(2);
-    }
-}
-
-static void parse_options(struct options *options, int argc, char **argv)
-{
-    static const struct option known[] = {
-        {"socket", required_argument, NULL, 's'},  {"function", required_argument, NULL, 'f'},
-        {"event", no_argument, NULL, 'e'},         {"connections", required_argument, NULL, 'c'},
-        {"seconds", required_argument, NULL, 't'}, {"count", required_argument, NULL, 'n'},
-        {"rate", required_argument, NULL, 'r'},    {"bytes", required_argument, NULL, 'b'},
-        {"prefix", required_argument, NULL, 'p'},  {"numbered", no_argument, NULL, 'N'},
-        {"echo", no_argument, NULL, 'E'},          {NULL, 0, NULL, 0},
-    };
-    int option;
-
-    *options = (struct options){.prefix = "", .connections = 1, .seconds = 5, .bytes = 100};
-    while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
-        set_option(options, option);
-    }
-    if (options->socket == NULL || options->function == NULL || options->connections == 0 ||
-        options->bytes < strlen(options->prefix) + 2) {
-        (void)fprintf(stderr, "bench_client: --socket PATH --function NAME, see its source\n");
-        exit(2);
-    }
-}
-
 int main(int argc, char **argv)
 {
     static struct client client;
     struct sigaction action = {.sa_handler = note_signal};
 
-    parse_options(&client.options, argc, argv);
+    client_options_parse(&client.options, argc, argv);
     client.connections = calloc(client.options.connections, sizeof *client.connections);
     client.epoll = epoll_create1(EPOLL_CLOEXEC);
     if (client.connections == NULL || client.epoll < 0 ||

@@ -381,7 +381,7 @@ static int follow_supervisor(const char *supervisor)
 
 int serve_main(const struct options *options)
 {
-    struct server *server;
+    static struct server *server; /* what a refusal leaves open is not lost, it ends with us */
     int r;
 
     if (options->is_list_points) {

@@ -7,54 +7,14 @@
 
 #include "engine/base/err.h"
 #include "engine/base/mem.h"
-#include "engine/base/table.h"
 #include "engine/core/operation.h"
-#include "journal/batch.h"
-#include "journal/head.h"
 #include "journal/layout.h"
-#include "journal/log.h"
 #include "journal/object.h"
 #include "journal/place.h"
 #include "journal/segment.h"
-#include "journal/views.h"
+#include "journal/verify_parts.h"
 
-#define TAIL_BYTES_MAX ((size_t)32 << 20)
-
-struct checker {
-    const struct verify *verify;
-    struct verify_counts counts;
-    struct hot_log *log;
-    struct views views;
-    bool has_views;
-    int lock_fd;
-    MDB_txn *txn; /* of the views */
-    uint64_t applied;
-    uint64_t wanted[VIEW_TABLES]; /* rows that the heads and objects ask for */
-    struct buf spare;
-
-    /* Of the execution that is being read. */
-    struct id exec_id;
-    struct journal_head head; /* by the frames so far */
-    struct bytes title;       /* by the row; none while the log is read */
-
-    /* Of the log. */
-    uint64_t next_lsn;
-    uint8_t kind;
-    uint16_t piece;
-    uint16_t pieces;
-
-    struct table tail; /* struct tail_exec: those with frames in the log only */
-};
-
-struct tail_exec {
-    struct table_node node;
-    struct journal_head head; /* after the frames seen so far */
-};
-
-static void problem(struct checker *checker, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void problem(struct checker *checker, const char *format, ...)
+void verify_problem(struct checker *checker, const char *format, ...)
 {
     char text[300];
     va_list args;
@@ -66,62 +26,13 @@ static void problem(struct checker *checker, const char *format, ...)
     checker->verify->problem(checker->verify->arg, text);
 }
 
-static void exec_problem(struct checker *checker, const char *what)
+void verify_exec_problem(struct checker *checker, const char *what)
 {
     char text[ID_TEXT_LEN + 1];
 
     id_format(&checker->exec_id, text);
-    problem(checker, "execution %s: %s (after record %" PRIu64 ")", text, what,
-            checker->head.last_record);
-}
-
-/* --- the log ------------------------------------------------------------------------- */
-
-static int check_piece(void *arg, const struct log_piece *piece)
-{
-    struct checker *checker = arg;
-    bool is_start = checker->piece == checker->pieces;
-
-    if (checker->next_lsn != 0 && piece->lsn != checker->next_lsn) {
-        problem(checker, "log: LSN %" PRIu64 " follows %" PRIu64, piece->lsn,
-                checker->next_lsn - 1);
-    }
-    if (piece->kind < JOURNAL_FRAME || piece->kind > JOURNAL_DELETE) {
-        problem(checker, "log: LSN %" PRIu64 " is of unknown kind %u", piece->lsn, piece->kind);
-    }
-    if (checker->next_lsn == 0 && piece->lsn <= checker->applied) {
-        is_start = piece->piece == 0; /* its beginning may be trimmed */
-    } else if (is_start ? piece->piece != 0
-                        : (piece->piece != checker->piece || piece->pieces != checker->pieces ||
-                           piece->kind != checker->kind)) {
-        problem(checker, "log: LSN %" PRIu64 " is not the piece that should follow", piece->lsn);
-    }
-    checker->next_lsn = piece->lsn + 1;
-    checker->kind = piece->kind;
-    checker->piece = (uint16_t)(piece->piece + 1);
-    checker->pieces = piece->pieces;
-    checker->counts.entries++;
-    checker->counts.tail += (piece->lsn > checker->applied) ? 1 : 0;
-    return 0;
-}
-
-static int check_log(struct checker *checker)
-{
-    uint64_t first = hot_log_first(checker->log);
-    uint64_t last = hot_log_last(checker->log);
-    int r = hot_log_read(checker->log, 0, check_piece, checker);
-
-    if (r != 0) {
-        return r;
-    }
-    if (checker->piece != checker->pieces) {
-        problem(checker, "log: its last entry lacks pieces");
-    }
-    if (checker->applied > last || (first > 0 && checker->applied + 1 < first)) {
-        problem(checker, "the views end at LSN %" PRIu64 ", the log holds %" PRIu64 " to %" PRIu64,
-                checker->applied, first, last);
-    }
-    return 0;
+    verify_problem(checker, "execution %s: %s (after record %" PRIu64 ")", text, what,
+                   checker->head.last_record);
 }
 
 /* --- one execution --------------------------------------------------------------------- */
@@ -141,7 +52,7 @@ static void want_row(struct checker *checker, enum view_table table, struct byte
 {
     checker->wanted[table]++;
     if (!has_row(checker, table, key, value)) {
-        exec_problem(checker, what);
+        verify_exec_problem(checker, what);
     }
 }
 
@@ -173,7 +84,7 @@ static void want_name(struct checker *checker, const struct journal_head *head)
         return;
     }
     if (mdb_get(checker->txn, checker->views.tables[VIEW_NAME], &mdb_key, &found) != 0) {
-        exec_problem(checker, "its name is missing");
+        verify_exec_problem(checker, "its name is missing");
     } else if (bytes_equal(env_bytes(found), bytes_of(head->exec_id.bytes, 16))) {
         checker->wanted[VIEW_NAME]++;
     }
@@ -202,7 +113,7 @@ static void want_rows(struct checker *checker, const struct journal_head *head)
     }
 }
 
-static int check_frame(void *arg, struct bytes frame)
+int verify_frame(void *arg, struct bytes frame)
 {
     struct checker *checker = arg;
     struct frame_header header;
@@ -212,23 +123,23 @@ static int check_frame(void *arg, struct bytes frame)
 
     checker->counts.frames++;
     if (!frame_parse(frame, &header, &opening, &sealed)) {
-        exec_problem(checker, "a frame cannot be read");
+        verify_exec_problem(checker, "a frame cannot be read");
         return 0;
     }
     if (!id_equal(&header.exec_id, &checker->exec_id)) {
-        exec_problem(checker, "a frame of another execution is among its own");
+        verify_exec_problem(checker, "a frame of another execution is among its own");
         return 0;
     }
     if (!head_is_next(&checker->head, &header)) {
-        exec_problem(checker, "a frame does not follow the last one");
+        verify_exec_problem(checker, "a frame does not follow the last one");
     }
     wrong = checker->verify->visit_frame(checker->verify->arg, frame, checker->head.chain);
     if (wrong != NULL) {
-        exec_problem(checker, wrong);
+        verify_exec_problem(checker, wrong);
     }
     if (opening.title.len > 0 && checker->title.data != NULL &&
         !bytes_equal(opening.title, checker->title)) {
-        exec_problem(checker, "its title is not that of its first frame");
+        verify_exec_problem(checker, "its title is not that of its first frame");
     }
     head_advance(&checker->head, &header, &opening);
     return 0;
@@ -255,12 +166,12 @@ static int check_execution(struct checker *checker, MDB_val key, MDB_val value)
     checker->counts.executions++;
     checker->head = (struct journal_head){0};
     if (key.mv_size != sizeof checker->exec_id.bytes) {
-        problem(checker, "views: a key of `head` is no execution");
+        verify_problem(checker, "views: a key of `head` is no execution");
         return 0;
     }
     memcpy(checker->exec_id.bytes, key.mv_data, sizeof checker->exec_id.bytes);
     if (!head_parse(&checker->exec_id, env_bytes(value), &head)) {
-        exec_problem(checker, "its head cannot be read");
+        verify_exec_problem(checker, "its head cannot be read");
         return 0;
     }
     if (head.is_brief) { /* that is all there is */
@@ -269,13 +180,13 @@ static int check_execution(struct checker *checker, MDB_val key, MDB_val value)
     }
     checker->title = head.title;
     r = segment_read(&checker->views, checker->txn, &checker->exec_id, &record, INT64_MAX,
-                     &checker->spare, check_frame, checker);
+                     &checker->spare, verify_frame, checker);
     if (r == ERR_CORRUPT) {
-        exec_problem(checker, "its frames cannot be read to their end");
+        verify_exec_problem(checker, "its frames cannot be read to their end");
     } else if (r != 0) {
         return r;
     } else if (!is_same(&head, &checker->head)) {
-        exec_problem(checker, "its head does not say what its frames say");
+        verify_exec_problem(checker, "its head does not say what its frames say");
     }
     checker->title = (struct bytes){0};
     checker->head = head;
@@ -309,8 +220,8 @@ static int check_object(struct checker *checker, MDB_val key, MDB_val row)
 
     checker->counts.objects++;
     if (r == ERR_CORRUPT) {
-        problem(checker, "views: object %.*s is not whole", (int)key.mv_size,
-                (const char *)key.mv_data);
+        verify_problem(checker, "views: object %.*s is not whole", (int)key.mv_size,
+                       (const char *)key.mv_data);
         return 0;
     }
     if (r == 0) {
@@ -330,7 +241,7 @@ static int check_owner(struct checker *checker, MDB_val key, MDB_val value)
 
     (void)value;
     if (key.mv_size != KEY_SEGMENT_BYTES) {
-        problem(checker, "views: a key of `segment` has a wrong length");
+        verify_problem(checker, "views: a key of `segment` has a wrong length");
         return 0;
     }
     if (memcmp(key.mv_data, checker->exec_id.bytes, sizeof checker->exec_id.bytes) == 0) {
@@ -338,7 +249,7 @@ static int check_owner(struct checker *checker, MDB_val key, MDB_val value)
     }
     memcpy(checker->exec_id.bytes, key.mv_data, sizeof checker->exec_id.bytes);
     if (mdb_get(checker->txn, checker->views.tables[VIEW_HEAD], &owner, &found) != 0) {
-        exec_problem(checker, "it has frames but no head");
+        verify_exec_problem(checker, "it has frames but no head");
     }
     return 0;
 }
@@ -346,8 +257,8 @@ static int check_owner(struct checker *checker, MDB_val key, MDB_val value)
 static int check_damaged(struct checker *checker, MDB_val key, MDB_val value)
 {
     (void)value;
-    problem(checker, "views: LSN %" PRIu64 " is kept as damaged",
-            (key.mv_size >= 8) ? get_u64be(key.mv_data) : 0);
+    verify_problem(checker, "views: LSN %" PRIu64 " is kept as damaged",
+                   (key.mv_size >= 8) ? get_u64be(key.mv_data) : 0);
     return 0;
 }
 
@@ -365,8 +276,8 @@ static void check_counts(struct checker *checker)
 
         (void)mdb_stat(checker->txn, checker->views.tables[tables[i].table], &stat);
         if (stat.ms_entries != checker->wanted[tables[i].table]) {
-            problem(checker, "views: `%s` has %zu rows, %" PRIu64 " belong there", tables[i].name,
-                    stat.ms_entries, checker->wanted[tables[i].table]);
+            verify_problem(checker, "views: `%s` has %zu rows, %" PRIu64 " belong there",
+                           tables[i].name, stat.ms_entries, checker->wanted[tables[i].table]);
         }
     }
 }
@@ -387,123 +298,6 @@ static int check_views(struct checker *checker)
     }
     check_counts(checker);
     return r;
-}
-
-/* --- the tail: what is in the log only ------------------------------------------------- */
-
-static struct tail_exec *find_tail_exec(struct checker *checker, const struct id *exec_id)
-{
-    struct table_node *node = table_first(&checker->tail, id_hash(exec_id));
-
-    for (; node != NULL; node = table_next(node)) {
-        struct tail_exec *exec = container_of(node, struct tail_exec, node);
-
-        if (id_equal(&exec->head.exec_id, exec_id)) {
-            return exec;
-        }
-    }
-    return NULL;
-}
-
-/* Starts where the views end. */
-static struct tail_exec *add_tail_exec(struct checker *checker, const struct id *exec_id)
-{
-    struct tail_exec *exec = mem_calloc(1, sizeof *exec);
-    MDB_val key = env_val(exec_id->bytes, sizeof exec_id->bytes);
-    MDB_val value;
-
-    if (exec == NULL) {
-        return NULL;
-    }
-    if (mdb_get(checker->txn, checker->views.tables[VIEW_HEAD], &key, &value) != 0 ||
-        !head_parse(exec_id, env_bytes(value), &exec->head)) {
-        exec->head = (struct journal_head){.exec_id = *exec_id};
-        checker->counts.executions++;
-    }
-    if (table_insert(&checker->tail, &exec->node, id_hash(exec_id)) != 0) {
-        mem_free(exec);
-        return NULL;
-    }
-    return exec;
-}
-
-static int check_tail_entry(struct checker *checker, const struct batch *batch,
-                            const struct batch_entry *entry)
-{
-    struct tail_exec *exec;
-
-    if (entry->is_damaged) {
-        problem(checker, "log: LSN %" PRIu64 " cannot be read", entry->lsn);
-        return 0;
-    }
-    if (entry->kind != JOURNAL_FRAME) {
-        return 0;
-    }
-    exec = find_tail_exec(checker, &entry->exec_id);
-    if (exec == NULL) {
-        exec = add_tail_exec(checker, &entry->exec_id);
-    }
-    if (exec == NULL) {
-        return ERR(ERR_NOMEM, "executions of the log's tail");
-    }
-    checker->exec_id = entry->exec_id;
-    checker->head = exec->head;
-    (void)check_frame(checker, batch_data(batch, entry));
-    exec->head = checker->head;
-    return 0;
-}
-
-static int visit_tail_object(struct checker *checker, const struct batch *batch,
-                             const struct batch_entry *entry)
-{
-    struct bytes data = batch_data(batch, entry);
-    struct bytes key;
-    struct bytes value;
-
-    if (entry->is_damaged || entry->kind == JOURNAL_FRAME) {
-        return 0;
-    }
-    if (!object_split(entry->kind, data, &key, &value)) {
-        problem(checker, "log: LSN %" PRIu64 " is an object without a proper key", entry->lsn);
-    } else if (entry->kind == JOURNAL_PUT) {
-        checker->verify->visit_object(checker->verify->arg, key, value);
-    }
-    return 0;
-}
-
-typedef int (*entry_check)(struct checker *checker, const struct batch *batch,
-                           const struct batch_entry *entry);
-
-static int check_tail(struct checker *checker, entry_check check)
-{
-    uint64_t to = hot_log_last(checker->log);
-    uint64_t done = checker->applied;
-    struct batch batch = {0};
-    int r = 0;
-
-    while (r == 0 && done < to) {
-        r = batch_read(&batch, checker->log, done + 1, to, TAIL_BYTES_MAX);
-        for (size_t i = 0; r == 0 && i < batch.count; i++) {
-            r = check(checker, &batch, &batch.entries[i]);
-        }
-        done = batch.last_lsn;
-    }
-    batch_fini(&batch);
-    return r;
-}
-
-static void free_tail(struct checker *checker)
-{
-    size_t bucket = 0;
-    struct table_node *node = table_walk(&checker->tail, &bucket, NULL);
-
-    while (node != NULL) {
-        struct table_node *next = table_walk(&checker->tail, &bucket, node);
-
-        mem_free(container_of(node, struct tail_exec, node));
-        node = next;
-    }
-    table_fini(&checker->tail);
 }
 
 /* --- the whole ------------------------------------------------------------------------- */
@@ -538,7 +332,7 @@ static int check_identities(struct checker *checker)
         r = env_get_identity(&checker->views.env, &views_id);
     }
     if (r == 0 && !id_equal(&log_id, &views_id)) {
-        problem(checker, "`log` and `views` are not of one journal");
+        verify_problem(checker, "`log` and `views` are not of one journal");
     }
     return (r == 0) ? views_get_applied(&checker->views, &checker->applied) : r;
 }
@@ -553,20 +347,20 @@ static int check_all(struct checker *checker)
                     "begin read");
     }
     if (r == 0) {
-        r = check_log(checker);
+        r = verify_log(checker);
     }
     if (r == 0) {
-        r = check_tail(checker, visit_tail_object);
+        r = verify_tail_objects(checker);
     }
     if (r == 0) {
         r = check_views(checker);
     }
-    return (r == 0) ? check_tail(checker, check_tail_entry) : r;
+    return (r == 0) ? verify_tail_frames(checker) : r;
 }
 
 static void close_all(struct checker *checker)
 {
-    free_tail(checker);
+    verify_free_tail(checker);
     env_abort(&checker->txn);
     buf_fini(&checker->spare);
     if (checker->has_views) {

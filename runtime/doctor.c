@@ -14,7 +14,8 @@
 #include "runtime/launcher.h"
 
 /* Each question is put to the kernel, not to a version number: a child process tries it
- * and its exit status is the errno, or 0. */
+ * and its exit status is the errno, or 0. It is made by _Fork(), without what libraries
+ * do after fork(): a thread of theirs in the child would keep it from a user namespace. */
 
 #define LANDLOCK_ABI_FULL 6 /* paths, truncation, device ioctls, scopes */
 
@@ -26,7 +27,7 @@ struct report {
 static int ask(int (*attempt)(void))
 {
     int status = 0;
-    pid_t pid = fork();
+    pid_t pid = _Fork();
 
     if (pid == 0) {
         _exit((attempt() == 0) ? 0 : errno & 0xff);
@@ -45,7 +46,7 @@ static int try_user_namespace(void)
 static int mount_new_proc(void)
 {
     int status = 0;
-    pid_t pid = fork(); /* the first process of the new pid namespace */
+    pid_t pid = _Fork(); /* the first process of the new pid namespace */
 
     if (pid == 0) {
         _exit((mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0)

@@ -260,7 +260,7 @@ static int read_map(struct request *request, struct failure *failure)
 
 int request_read(struct request *ret_request, int memfd, struct failure *failure)
 {
-    size_t bytes;
+    size_t bytes = 0;
     int r;
 
     memset(ret_request, 0, sizeof *ret_request);
@@ -316,7 +316,7 @@ int request_write_options(const struct launcher_options *options)
 
 int request_read_options(struct request_options *ret_options, int memfd, struct failure *failure)
 {
-    size_t bytes;
+    size_t bytes = 0;
     int r = check_memfd(memfd, sizeof *ret_options, &bytes, failure);
 
     if (r != 0) {

@@ -283,14 +283,21 @@ static int by_start(const void *a, const void *b)
     return (left->start > right->start) - (left->start < right->start);
 }
 
+/* Without the slash at the end: a file and a directory cannot share a name. */
+static size_t bare_len(const struct zip_entry *entry)
+{
+    return entry->name_len - (entry->is_directory ? 1U : 0U);
+}
+
 static int by_name(const void *a, const void *b)
 {
     const struct zip_entry *left = *(const struct zip_entry *const *)a;
     const struct zip_entry *right = *(const struct zip_entry *const *)b;
-    size_t len = (left->name_len < right->name_len) ? left->name_len : right->name_len;
-    int order = memcmp(left->name, right->name, len);
+    size_t left_len = bare_len(left);
+    size_t right_len = bare_len(right);
+    int order = memcmp(left->name, right->name, (left_len < right_len) ? left_len : right_len);
 
-    return (order != 0) ? order : (int)left->name_len - (int)right->name_len;
+    return (order != 0) ? order : (left_len > right_len) - (left_len < right_len);
 }
 
 /* No byte belongs to two entries, or to an entry and the directory. */

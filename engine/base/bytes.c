@@ -62,6 +62,10 @@ void buf_printf(struct buf *buf, const char *format, ...)
     va_start(args, format);
     len = vsnprintf(NULL, 0, format, args);
     va_end(args);
+    if (len < 0) {
+        buf->failed = true;
+        return;
+    }
     room = buf_reserve(buf, (size_t)len + 1);
     if (room == NULL) {
         return;

@@ -37,7 +37,7 @@ struct buf {
     uint8_t *data;
     size_t len;
     size_t cap;
-    bool failed; /* out of memory; what was appended since is lost */
+    bool failed; /* out of memory, or no text; what was appended since is lost */
 };
 
 void buf_fini(struct buf *buf);

@@ -33,7 +33,7 @@ const char *err_text(int code)
     }
 }
 
-int err_origin(int code, const char *file, int line, const char *format, ...)
+void err_origin(int code, const char *file, int line, const char *format, ...)
 {
     char text[256];
     va_list args;
@@ -43,5 +43,4 @@ int err_origin(int code, const char *file, int line, const char *format, ...)
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
     current_sink(code, file, line, text);
-    return code;
 }

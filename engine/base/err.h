@@ -40,10 +40,11 @@ enum err {
 /* Never returns NULL; accepts any value. */
 const char *err_text(int code);
 
-/* Creates a fatal error: ERR(ERR_IO, "open %s", path). Evaluates to `code`. */
-#define ERR(code, ...) err_origin((code), __FILE__, __LINE__, __VA_ARGS__)
+/* Creates a fatal error: ERR(ERR_IO, "open %s", path). Evaluates to `code`, which is
+ * evaluated twice: so the compiler sees that what follows is not the way of success. */
+#define ERR(code, ...) (err_origin((code), __FILE__, __LINE__, __VA_ARGS__), (code))
 
-int err_origin(int code, const char *file, int line, const char *format, ...)
+void err_origin(int code, const char *file, int line, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
 /* Where origins are reported, from any thread; tests replace it to count or to

@@ -1,13 +1,15 @@
-/* The commands, one function each: check against the committed state, then make
- * records (turn_record applies them at once) and actions. */
+/* The commands, one function each, here or in attempt.c, arrival.c and tick.c: check against
+ * the committed state, then make records (turn_record applies them at once) and actions. */
 #include "engine/core/core.h"
 
 #include <assert.h>
 
 #include "engine/base/err.h"
 #include "engine/base/mem.h"
+#include "engine/core/arrival.h"
+#include "engine/core/attempt.h"
 #include "engine/core/execution_edit.h"
-#include "engine/core/turn.h"
+#include "engine/core/tick.h"
 
 struct core {
     struct core_limits limits;
@@ -29,9 +31,6 @@ const struct core_limits core_limits_default = {
     .failure_backoff_s = 1,
     .failure_backoff_max_s = 300,
 };
-
-#define EVENT_RETRY_S 60 /* then twice as long: 1 and 2 minutes as in Lambda */
-#define RETRY_AT_ONCE_MAX 3U
 
 int core_create(struct core **ret_core, const struct core_limits *limits)
 {
@@ -160,20 +159,13 @@ static void forget(struct core *core, struct exec *exec)
 
 /* --- waiting --------------------------------------------------------------------- */
 
-static int refuse(struct turn *turn, enum refusal refusal, const char *message)
-{
-    turn->actions->refusal = refusal;
-    turn->actions->message = message;
-    return CORE_REFUSED;
-}
-
 static int wait_for(struct turn *turn, struct command *command, int answer)
 {
     struct exec *exec = turn->exec;
 
     if (exec->waiting_count >= turn->core->limits.waiting_max && command->kind != COMMAND_TICK &&
         command->kind != COMMAND_COMPLETE && command->kind != COMMAND_STOP) {
-        return refuse(turn, REFUSAL_FULL, "too many requests wait for this execution");
+        return turn_refuse(turn, REFUSAL_FULL, "too many requests wait for this execution");
     }
     list_push_back(&exec->waiting, &command->link);
     exec->waiting_count++;
@@ -228,7 +220,7 @@ static int start_new(struct turn *turn)
 
     if (turn->exec == NULL) {
         if (core_count(turn->core) >= turn->core->limits.executions_max) {
-            return refuse(turn, REFUSAL_FULL, "too many executions are running");
+            return turn_refuse(turn, REFUSAL_FULL, "too many executions are running");
         }
         r = add_exec(turn->core, &command->exec_id, &turn->exec);
         if (r != 0) {
@@ -260,283 +252,8 @@ static int on_start(struct turn *turn)
         return start_new(turn);
     }
     if (memcmp(exec->digest, turn->command->started.digest, sizeof exec->digest) != 0) {
-        return refuse(turn, REFUSAL_CONFLICT, "the name is in use with another payload");
+        return turn_refuse(turn, REFUSAL_CONFLICT, "the name is in use with another payload");
     }
-    return 0;
-}
-
-static bool is_current(const struct turn *turn)
-{
-    const struct exec *exec = turn->exec;
-
-    return !exec_is_closed(exec) && exec->is_running && exec->is_live &&
-           exec->attempt == turn->command->attempt;
-}
-
-/* Full: the execution fails with a name for it, and never wedges. */
-static const char *limit_reached(const struct turn *turn)
-{
-    const struct core_limits *limits = &turn->core->limits;
-    const struct exec *exec = turn->exec;
-
-    if (exec->op_count > limits->operations_max) {
-        return "Pawl.OperationLimitExceeded";
-    }
-    if (exec->events > limits->events_max) {
-        return "Pawl.EventLimitExceeded";
-    }
-    return (exec->history_bytes > limits->history_bytes_max) ? "Pawl.HistorySizeExceeded" : NULL;
-}
-
-static int on_checkpoint(struct turn *turn)
-{
-    const struct command *command = turn->command;
-    struct exec *exec = turn->exec;
-    const char *text;
-
-    if (!is_current(turn) || command->seq == 0) {
-        return refuse(turn, REFUSAL_STALE, "Invalid Checkpoint Token");
-    }
-    if (command->seq == exec->seq) {
-        turn->actions->is_repeat = true;
-        return 0;
-    }
-    if (command->seq != exec->seq + 1 || exec->has_result) {
-        return refuse(turn, REFUSAL_STALE, "Invalid Checkpoint Token");
-    }
-    text = checkpoint_check(exec, command->updates, command->update_count);
-    if (text != NULL) {
-        return refuse(turn, REFUSAL_INVALID, text);
-    }
-    turn_flush_chained(turn);
-    checkpoint_perform(turn);
-    exec->seq = command->seq;
-    exec->reply_no = exec->delivered_no;
-    exec->delivered_no = exec->change_no;
-    text = limit_reached(turn);
-    if (text != NULL) {
-        turn_end(turn, EXECUTION_FAILED, false, (struct bytes){0}, true,
-                 turn_error(turn, text, "The execution has reached a limit of the service."));
-    }
-    return 0;
-}
-
-static bool has_changes(const struct exec *exec)
-{
-    return exec->change_no > exec->delivered_no;
-}
-
-static void finish_pending(struct turn *turn)
-{
-    if (has_changes(turn->exec)) {
-        turn_dispatch(turn);
-    } else if (turn->exec->pending_count == 0) {
-        turn_end(turn, EXECUTION_FAILED, false, (struct bytes){0}, true,
-                 turn_error(turn, "Pawl.NothingPending",
-                            "The invocation was suspended with nothing to wait for."));
-    }
-}
-
-static int64_t backoff_ms(const struct core_limits *limits, uint32_t failures)
-{
-    uint64_t delay_s = limits->failure_backoff_s;
-
-    for (uint32_t i = 1; i < failures && delay_s < limits->failure_backoff_max_s; i++) {
-        delay_s *= 2;
-    }
-    if (delay_s > limits->failure_backoff_max_s) {
-        delay_s = limits->failure_backoff_max_s;
-    }
-    return (int64_t)delay_s * 1000;
-}
-
-static void count_failure(struct turn *turn, int64_t due_ms)
-{
-    turn_record(turn, (struct record){.kind = NOTE_FAILURE_COUNTED,
-                                      .attempt = turn->exec->failures + 1,
-                                      .due_ms = due_ms});
-}
-
-static void fail_with_command(struct turn *turn)
-{
-    turn_end(turn, EXECUTION_FAILED, false, (struct bytes){0}, true, turn->command->error);
-}
-
-/* A plain function's asynchronous invoke: 2 retries, after 1 and 2 minutes, none
- * later than the event's age allows (Lambda's event invoke config). */
-static void finish_failed_event(struct turn *turn)
-{
-    const struct exec *exec = turn->exec;
-    int64_t due_ms = turn->command->now_ms + ((int64_t)EVENT_RETRY_S * 1000 << exec->failures);
-
-    if (exec->failures >= exec->retries_max ||
-        due_ms > exec->start_ms + (int64_t)exec->event_age_s * 1000) {
-        fail_with_command(turn);
-        return;
-    }
-    count_failure(turn, due_ms);
-}
-
-static bool is_too_old(const struct turn *turn)
-{
-    const struct exec *exec = turn->exec;
-
-    return exec->kind == EXEC_EVENT &&
-           turn->command->now_ms > exec->start_ms + (int64_t)exec->event_age_s * 1000;
-}
-
-static void finish_failed(struct turn *turn)
-{
-    const struct core_limits *limits = &turn->core->limits;
-    const struct exec *exec = turn->exec;
-    uint32_t failures = exec->failures + 1;
-
-    if (turn->command->is_uncounted && is_too_old(turn)) {
-        fail_with_command(turn);
-    } else if (turn->command->is_uncounted) {
-        turn_dispatch(turn);
-    } else if (exec->kind == EXEC_EVENT) {
-        finish_failed_event(turn);
-    } else if (failures > limits->failures_max) {
-        fail_with_command(turn);
-    } else if (turn->command->is_retryable && failures <= RETRY_AT_ONCE_MAX) {
-        count_failure(turn, 0);
-        turn_dispatch(turn);
-    } else {
-        count_failure(turn, turn->command->now_ms + backoff_ms(limits, failures));
-    }
-}
-
-/* The result that came by a checkpoint wins over what the invocation returned. */
-static bool finish_with_note(struct turn *turn)
-{
-    struct exec *exec = turn->exec;
-    const struct bytes none = {0};
-    struct bytes copy;
-
-    if (!exec->has_result) {
-        return false;
-    }
-    copy = turn_copy(turn, buf_bytes(&exec->result_copy));
-    if (exec->result_status == OP_SUCCEEDED) {
-        turn_end(turn, EXECUTION_SUCCEEDED, exec->result_has_payload, copy, false, none);
-    } else {
-        turn_end(turn, EXECUTION_FAILED, false, none, true, copy);
-    }
-    return true;
-}
-
-static void finish_invocation(struct turn *turn)
-{
-    const struct command *command = turn->command;
-
-    if (finish_with_note(turn)) {
-        return;
-    }
-    switch (command->outcome) {
-    case OUTCOME_SUCCEEDED:
-        turn_end(turn, EXECUTION_SUCCEEDED, command->has_payload, command->payload, false,
-                 (struct bytes){0});
-        break;
-    case OUTCOME_FAILED:
-        if (turn->exec->kind == EXEC_EVENT) {
-            finish_failed_event(turn);
-        } else {
-            fail_with_command(turn);
-        }
-        break;
-    case OUTCOME_PENDING:
-        finish_pending(turn);
-        break;
-    case OUTCOME_HELD:
-        turn_record(turn,
-                    (struct record){.kind = NOTE_HELD, .has_error = true, .error = command->error});
-        break;
-    case OUTCOME_ERROR:
-        finish_failed(turn);
-        break;
-    }
-}
-
-static void end_invocation(struct turn *turn)
-{
-    const struct exec *exec = turn->exec;
-    bool is_error = turn->command->outcome == OUTCOME_ERROR;
-
-    turn_record(turn, (struct record){
-                          .kind = INVOCATION_COMPLETED,
-                          .start_ms = exec->attempt_ms,
-                          .request_id = exec->request_id,
-                          .attempt = exec->attempt,
-                          .has_error = is_error,
-                          .error = is_error ? turn->command->error : (struct bytes){0},
-                      });
-    turn_flush_chained(turn);
-    finish_invocation(turn);
-}
-
-static int on_complete(struct turn *turn)
-{
-    if (!is_current(turn)) {
-        return refuse(turn, REFUSAL_STALE, "this attempt has ended");
-    }
-    end_invocation(turn);
-    return 0;
-}
-
-static int on_callback(struct turn *turn)
-{
-    const struct command *command = turn->command;
-    struct op *op = exec_find_op(turn->exec, command->op_id);
-    struct record record;
-
-    if (op == NULL || op->type != OP_CALLBACK) {
-        return refuse(turn, REFUSAL_NOT_FOUND, "there is no such callback");
-    }
-    if (exec_is_closed(turn->exec) || op->status != OP_STARTED ||
-        (op->timeout_ms != 0 && command->now_ms >= op->timeout_ms) ||
-        (op->heartbeat_ms != 0 && command->now_ms >= op->heartbeat_ms)) {
-        return refuse(turn, REFUSAL_CLOSED, "the callback has timed out or was completed");
-    }
-    record = record_of_op(op, NOTE_HEARTBEAT);
-    record.due_ms = turn_clock(turn);
-    if (command->op_status != OP_STARTED) {
-        record.kind = (command->op_status == OP_SUCCEEDED) ? CALLBACK_SUCCEEDED : CALLBACK_FAILED;
-        record.has_payload = command->has_payload;
-        record.payload = command->payload;
-        record.has_error = command->has_error;
-        record.error = command->error;
-    }
-    turn_record(turn, record);
-    if (command->op_status != OP_STARTED) {
-        turn_wake(turn);
-    }
-    return 0;
-}
-
-static int on_chained_ended(struct turn *turn)
-{
-    const struct command *command = turn->command;
-    struct op *op = exec_find_op(turn->exec, command->op_id);
-    struct record record;
-
-    if (op == NULL || op->type != OP_CHAINED_INVOKE) {
-        return refuse(turn, REFUSAL_NOT_FOUND, "there is no such operation");
-    }
-    if (exec_is_closed(turn->exec) || op->status != OP_STARTED || op->has_pending_result) {
-        return refuse(turn, REFUSAL_CLOSED, "the operation has ended");
-    }
-    record = record_of_op(op, NOTE_CHAINED_RESULT);
-    record.op_status = command->op_status;
-    record.has_payload = command->has_payload;
-    record.payload = command->payload;
-    record.has_error = command->has_error;
-    record.error = command->error;
-    turn_record(turn, record);
-    if (!turn->exec->is_running) {
-        turn_flush_chained(turn);
-    }
-    turn_wake(turn);
     return 0;
 }
 
@@ -560,137 +277,10 @@ static int on_stop(struct turn *turn)
 static int on_redrive(struct turn *turn)
 {
     if (!turn->exec->is_held) {
-        return refuse(turn, REFUSAL_INVALID, "the execution is not held");
+        return turn_refuse(turn, REFUSAL_INVALID, "the execution is not held");
     }
     turn_record(turn, (struct record){.kind = NOTE_REDRIVEN});
     turn_wake(turn);
-    return 0;
-}
-
-static void fire_callback(struct turn *turn, struct op *op)
-{
-    struct record record = record_of_op(op, CALLBACK_TIMED_OUT);
-    bool is_heartbeat = op->heartbeat_ms != 0 && op->heartbeat_ms <= turn->command->now_ms &&
-                        (op->timeout_ms == 0 || op->heartbeat_ms < op->timeout_ms);
-
-    record.has_error = true;
-    record.error = is_heartbeat
-                       ? turn_error(turn, "Callback.Heartbeat", "Callback timed out on heartbeat")
-                       : turn_error(turn, "Callback.Timeout", "Callback timed out");
-    turn_record(turn, record);
-}
-
-static void fire_op(struct turn *turn, struct op *op)
-{
-    struct record record;
-
-    switch (op->type) {
-    case OP_WAIT:
-        record = record_of_op(op, WAIT_SUCCEEDED);
-        record.delay_s = op->wait_s;
-        turn_record(turn, record);
-        break;
-    case OP_CALLBACK:
-        fire_callback(turn, op);
-        break;
-    default:
-        assert(op->type == OP_STEP); /* nothing else has a deadline */
-        turn_record(turn, record_of_op(op, NOTE_STEP_READY));
-        break;
-    }
-}
-
-/* True when something changed. */
-static bool fire_timers(struct turn *turn)
-{
-    uint32_t fired = 0;
-
-    while (fired < TIMERS_MAX && turn->error == 0) {
-        struct heap_node *first = heap_min(&turn->exec->deadlines);
-
-        if (first == NULL || first->key > turn->command->now_ms) {
-            break;
-        }
-        fire_op(turn, container_of(first, struct op, deadline));
-        fired++;
-    }
-    return fired > 0;
-}
-
-/* An attempt that ran when the daemon ended: it is not the execution's fault. */
-static void end_cut_off(struct turn *turn)
-{
-    struct command cut_off = *turn->command;
-    const struct command *command = turn->command;
-
-    cut_off.outcome = OUTCOME_ERROR;
-    cut_off.is_uncounted = true;
-    cut_off.has_error = true;
-    cut_off.error =
-        turn_error(turn, "Pawl.Restarted", "The daemon was restarted while this invocation ran.");
-    turn->command = &cut_off;
-    end_invocation(turn);
-    turn->command = command;
-}
-
-/* The start of a child is idempotent by its id, so it may be asked for again. */
-static void send_chains(struct turn *turn)
-{
-    struct list *item;
-
-    if (turn->exec->unsent_chains == 0) {
-        return;
-    }
-    list_for_each (item, &turn->exec->ops) {
-        struct op *op = container_of(item, struct op, in_exec);
-
-        if (op->type == OP_CHAINED_INVOKE && op->status == OP_STARTED && !op->is_chain_sent) {
-            turn_action(turn, (struct action){.kind = ACTION_CHAIN, .op = op});
-        }
-    }
-}
-
-static void retry(struct turn *turn)
-{
-    if (is_too_old(turn)) {
-        turn_end(turn, EXECUTION_FAILED, false, (struct bytes){0}, true,
-                 turn_error(turn, "Pawl.EventAgeExceeded",
-                            "The event grew too old before it could be tried again."));
-        return;
-    }
-    turn_dispatch(turn);
-}
-
-static int on_tick(struct turn *turn)
-{
-    struct exec *exec = turn->exec;
-
-    if (exec_is_closed(exec)) {
-        if (exec_wake_ms(exec) == EXEC_WAKE_NOW) {
-            turn_action(turn, (struct action){.kind = ACTION_CLOSED});
-        }
-        return 0;
-    }
-    if (exec->is_damaged) {
-        return 0;
-    }
-    if (exec->deadline_ms != 0 && exec->deadline_ms <= turn->command->now_ms) {
-        turn_end(turn, EXECUTION_TIMED_OUT, false, (struct bytes){0}, true,
-                 turn_error(turn, "Execution.Timeout", "The execution has timed out."));
-        return 0;
-    }
-    if (exec->is_held) {
-        return 0;
-    }
-    send_chains(turn);
-    if (exec->is_running && !exec->is_live) {
-        (void)fire_timers(turn);
-        end_cut_off(turn);
-    } else if (fire_timers(turn)) {
-        turn_wake(turn);
-    } else if (exec->retry_ms != 0 && exec->retry_ms <= turn->command->now_ms) {
-        retry(turn);
-    }
     return 0;
 }
 
@@ -700,19 +290,19 @@ static int decide(struct turn *turn)
     case COMMAND_START:
         return on_start(turn);
     case COMMAND_CHECKPOINT:
-        return on_checkpoint(turn);
+        return attempt_checkpoint(turn);
     case COMMAND_COMPLETE:
-        return on_complete(turn);
+        return attempt_complete(turn);
     case COMMAND_CALLBACK:
-        return on_callback(turn);
+        return arrival_callback(turn);
     case COMMAND_CHAINED_ENDED:
-        return on_chained_ended(turn);
+        return arrival_chained_result(turn);
     case COMMAND_NOTIFIED:
         return on_notified(turn);
     case COMMAND_STOP:
         return on_stop(turn);
     case COMMAND_TICK:
-        return on_tick(turn);
+        return tick_perform(turn);
     case COMMAND_REDRIVE:
         return on_redrive(turn);
     case COMMAND_READ:
@@ -731,11 +321,11 @@ static int find_absent(struct turn *turn, struct command *command)
         return 0;
     }
     if (command->kind == COMMAND_CHECKPOINT || command->kind == COMMAND_COMPLETE) {
-        return refuse(turn, REFUSAL_STALE, "Invalid Checkpoint Token");
+        return turn_refuse(turn, REFUSAL_STALE, "Invalid Checkpoint Token");
     }
     if (core_count(turn->core) >= turn->core->limits.executions_max &&
         command->kind != COMMAND_STOP && command->kind != COMMAND_TICK) {
-        return refuse(turn, REFUSAL_FULL, "too many executions are in memory");
+        return turn_refuse(turn, REFUSAL_FULL, "too many executions are in memory");
     }
     r = add_exec(turn->core, &command->exec_id, &turn->exec);
     return (r != 0) ? r : wait_for(turn, command, CORE_LOAD);
@@ -775,12 +365,13 @@ int core_apply(struct core *core, struct command *command, struct actions *ret_a
         return wait_for(&turn, command, CORE_WAITS);
     }
     if (turn.exec != NULL && turn.exec->is_missing && !starts_anew(turn.exec, command)) {
-        return refuse(&turn, REFUSAL_NOT_FOUND, "there is no such execution");
+        return turn_refuse(&turn, REFUSAL_NOT_FOUND, "there is no such execution");
     }
     if (turn.exec != NULL && turn.exec->is_damaged && !is_harmless(command->kind)) {
-        return refuse(&turn, REFUSAL_DAMAGED,
-                      "The records of this execution are damaged. It can be stopped; `pawl verify` "
-                      "tells which record, and a backup has it.");
+        return turn_refuse(
+            &turn, REFUSAL_DAMAGED,
+            "The records of this execution are damaged. It can be stopped; `pawl verify` "
+            "tells which record, and a backup has it.");
     }
     r = decide(&turn);
     ret_actions->exec = turn.exec;

@@ -73,6 +73,13 @@ void turn_action(struct turn *turn, struct action action)
     actions->items[actions->count++] = action;
 }
 
+int turn_refuse(struct turn *turn, enum refusal refusal, const char *message)
+{
+    turn->actions->refusal = refusal;
+    turn->actions->message = message;
+    return CORE_REFUSED;
+}
+
 void turn_dispatch(struct turn *turn)
 {
     struct exec *exec = turn->exec;

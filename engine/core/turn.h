@@ -26,6 +26,9 @@ void turn_record(struct turn *turn, struct record record);
 
 void turn_action(struct turn *turn, struct action action);
 
+/* CORE_REFUSED; `message` is for the client and must last. */
+int turn_refuse(struct turn *turn, enum refusal refusal, const char *message);
+
 /* Starts the next attempt: its note, and the dispatch. */
 void turn_dispatch(struct turn *turn);
 

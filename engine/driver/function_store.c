@@ -1,54 +1,11 @@
-#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "engine/base/err.h"
 #include "engine/base/mem.h"
+#include "engine/driver/change.h"
 #include "engine/driver/function_record.h"
-#include "engine/driver/functions.h"
-
-/* The way of a change:
- *
- *   - everything that can fail is done first: copies are made, the name is taken, objects
- *     are sealed, room for a window of chunks is allocated;
- *   - the launcher unpacks the archive: if it does not like it, nothing has happened;
- *   - size object, chunks, revision and (create) function are appended in this order, at
- *     most WINDOW at a time; the last one is what makes the change count;
- *   - when all of it is durable, the registry shows it and `cb` is called.
- *
- * An appended entry cannot fail, so neither can a change once its archive was unpacked. */
-
-#define WINDOW 32U /* half a MiB of chunks */
-
-struct slot {
-    struct journal_append append;
-    struct change *change;
-    uint8_t data[OBJECT_OVERHEAD + OBJECT_KEY_MAX + CODE_CHUNK_BYTES];
-};
-
-struct change {
-    struct list link;
-    struct functions *functions;
-    struct held *held;
-    struct held_revision *revision; /* until the function has it */
-    struct code *code;              /* of a new archive; referenced */
-    uint8_t *archive;               /* mapped */
-    int memfd;                      /* until the launcher has it; else -1 */
-    bool is_new;                    /* `held` is ours until it is done */
-    bool is_delete;
-    bool is_canceled;      /* nobody waits any more: ends where it stands */
-    struct buf objects[2]; /* entries: revision, function */
-    uint32_t object_count;
-    uint32_t pieces; /* of code; in front of the objects */
-    uint32_t next;
-    uint32_t in_flight;
-    struct slot *slots;
-    uint32_t slot_count;
-    void *arg;
-    function_changed_cb cb;
-};
 
 void function_key(struct object_key *ret_key, const struct functions *functions,
                   const struct id *id)
@@ -66,63 +23,6 @@ void revision_key(struct object_key *ret_key, const struct functions *functions,
 
     id_format(id, text);
     object_key_format(ret_key, functions->tenant, "revision/%s/%010" PRIu32, text, number);
-}
-
-/* --- a change ------------------------------------------------------------------------ */
-
-static int change_create(struct change **ret_change, struct functions *functions, void *arg,
-                         function_changed_cb cb)
-{
-    struct change *change = mem_calloc(1, sizeof *change);
-
-    if (change == NULL) {
-        return ERR(ERR_NOMEM, "change of a function");
-    }
-    change->functions = functions;
-    change->memfd = -1;
-    change->arg = arg;
-    change->cb = cb;
-    list_push_back(&functions->changes, &change->link);
-    functions_hold(functions);
-    *ret_change = change;
-    return 0;
-}
-
-/* Takes back what was done so far. */
-static void drop_function(struct change *change)
-{
-    struct functions *functions = change->functions;
-
-    if (change->held == NULL) {
-        return;
-    }
-    change->held->change = NULL;
-    if (change->is_new) {
-        functions_free_name(functions, change->held);
-        functions_unindex(functions, change->held);
-        held_destroy(change->held);
-    }
-}
-
-static void change_destroy(struct change *change)
-{
-    struct functions *functions = change->functions;
-
-    held_revision_destroy(change->revision);
-    drop_function(change);
-    if (change->archive != NULL) {
-        (void)munmap(change->archive, change->code->bytes);
-    }
-    if (change->memfd >= 0) {
-        (void)close(change->memfd);
-    }
-    code_release(change->code);
-    buf_fini(&change->objects[0]);
-    buf_fini(&change->objects[1]);
-    mem_free(change->slots);
-    list_remove(&change->link);
-    mem_free(change);
-    functions_unhold(functions);
 }
 
 /* --- what can fail ------------------------------------------------------------------- */
@@ -265,174 +165,6 @@ static int make_revision(struct change *change, const struct function_config *co
     return r;
 }
 
-static int make_slots(struct change *change)
-{
-    uint32_t pieces = (change->code != NULL) ? 1 + code_chunks(change->code->bytes) : 0;
-    uint32_t count = pieces + change->object_count;
-
-    change->slot_count = (count < WINDOW) ? count : WINDOW;
-    change->slots = mem_calloc(change->slot_count, sizeof *change->slots);
-    return (change->slots != NULL) ? 0 : ERR(ERR_NOMEM, "%u chunks", change->slot_count);
-}
-
-/* --- what cannot ----------------------------------------------------------------------- */
-
-static void show_revision(struct change *change)
-{
-    struct function_revision *revision = &change->revision->revision;
-    const struct function_revision *last = change->held->function.latest;
-
-    revision->is_unpacked = change->code != NULL || last->is_unpacked;
-    held_add_revision(change->held, change->revision);
-    change->revision = NULL;
-    change->held->is_visible = true;
-}
-
-static void hide_function(struct change *change)
-{
-    change->held->is_visible = false;
-    change->held->function.is_deleted = true;
-    functions_free_name(change->functions, change->held);
-}
-
-/* The change is gone when `cb` runs: it may begin the next one, or close the registry. */
-static void end(struct change *change, const char *error)
-{
-    struct function *function = &change->held->function;
-    function_changed_cb cb = change->cb;
-    void *arg = change->arg;
-
-    if (error != NULL && change->is_new) {
-        function = NULL;
-    }
-    change_destroy(change);
-    cb(arg, function, error);
-}
-
-static void finish(struct change *change)
-{
-    if (change->code != NULL) {
-        change->code->is_stored = true;
-    }
-    if (change->is_delete) {
-        hide_function(change);
-    } else {
-        show_revision(change);
-    }
-    change->is_new = false;
-    end(change, NULL);
-}
-
-static struct bytes make_piece(struct slot *slot, uint32_t index)
-{
-    const struct change *change = slot->change;
-    const struct code *code = change->code;
-    struct archive_record record = {.bytes = code->bytes, .chunks = code_chunks(code->bytes)};
-    uint8_t size[ARCHIVE_RECORD_BYTES];
-    struct object_key key;
-    struct bytes plain = bytes_of(size, sizeof size);
-
-    if (index == 0) {
-        archive_record_put(size, &record);
-        code_archive_key(&key, code);
-    } else {
-        uint64_t from = (uint64_t)(index - 1) * CODE_CHUNK_BYTES;
-        uint64_t left = code->bytes - from;
-
-        plain =
-            bytes_of(change->archive + from, (left < CODE_CHUNK_BYTES) ? left : CODE_CHUNK_BYTES);
-        code_key(&key, code, index - 1);
-    }
-    return bytes_of(slot->data,
-                    object_seal(change->functions->keys, KEY_CODE, &key, plain, slot->data));
-}
-
-static void on_appended(struct journal_append *append);
-
-static void append_next(struct slot *slot)
-{
-    struct change *change = slot->change;
-    uint32_t index = change->next++;
-
-    slot->append.kind = JOURNAL_PUT;
-    slot->append.is_reserved = change->is_delete;
-    slot->append.data = (index < change->pieces)
-                            ? make_piece(slot, index)
-                            : buf_bytes(&change->objects[index - change->pieces]);
-    change->in_flight++;
-    journal_append(change->functions->journal, &slot->append, on_appended);
-    if (change->code != NULL && index < change->pieces) {
-        change->code->lsn = slot->append.lsn;
-    }
-}
-
-static void on_appended(struct journal_append *append)
-{
-    struct slot *slot = container_of(append, struct slot, append);
-    struct change *change = slot->change;
-
-    change->in_flight--;
-    if (!change->is_canceled && change->next < change->pieces + change->object_count) {
-        append_next(slot);
-    } else if (change->in_flight == 0) {
-        if (change->is_canceled) {
-            change_destroy(change);
-        } else {
-            finish(change);
-        }
-    }
-}
-
-/* Code that is stored is not stored again. */
-static void store(struct change *change)
-{
-    bool is_new_code = change->code != NULL && !change->code->is_stored;
-
-    change->pieces = is_new_code ? 1 + code_chunks(change->code->bytes) : 0;
-    for (uint32_t i = 0; i < change->slot_count; i++) {
-        if (change->next < change->pieces + change->object_count) {
-            change->slots[i].change = change;
-            append_next(&change->slots[i]);
-        }
-    }
-}
-
-static void on_unpacked(void *arg, const char *error)
-{
-    struct change *change = arg;
-
-    if (change->is_canceled) {
-        change_destroy(change);
-    } else if (error != NULL) {
-        end(change, error);
-    } else {
-        change->code->is_unpacked = true;
-        store(change);
-    }
-}
-
-static int unpack(struct change *change)
-{
-    int memfd = change->memfd;
-
-    change->memfd = -1;
-    return launcher_unpack(change->functions->launcher, change->code->name, memfd, change,
-                           on_unpacked);
-}
-
-void changes_cancel(struct functions *functions, const char *error)
-{
-    struct list *item = functions->changes.next;
-
-    while (item != &functions->changes) {
-        struct change *change = container_of(item, struct change, link);
-
-        item = item->next;
-        change->is_canceled = true;
-        change->cb(change->arg, change->is_new ? NULL : &change->held->function, error);
-    }
-}
-
 /* --- create, update, delete --------------------------------------------------------------- */
 
 static bool is_name(struct bytes name)
@@ -486,9 +218,9 @@ static int prepare_create(struct change *change, struct bytes name,
         r = seal_function(change, false);
     }
     if (r == 0) {
-        r = make_slots(change);
+        r = change_make_slots(change);
     }
-    return (r == 0) ? unpack(change) : r;
+    return (r == 0) ? change_unpack(change) : r;
 }
 
 int function_create(struct functions *functions, struct bytes name,
@@ -544,13 +276,13 @@ static int prepare_update(struct change *change, const struct function_config *c
             change, (config != NULL) ? config : &change->held->function.latest->config, now_ms);
     }
     if (r == 0) {
-        r = make_slots(change);
+        r = change_make_slots(change);
     }
     if (r == 0 && change->code != NULL) {
-        return unpack(change);
+        return change_unpack(change);
     }
     if (r == 0) {
-        store(change);
+        change_store(change);
     }
     return r;
 }
@@ -591,12 +323,12 @@ int function_delete(struct functions *functions, struct function *function, void
     change->is_delete = true;
     r = seal_function(change, true);
     if (r == 0) {
-        r = make_slots(change);
+        r = change_make_slots(change);
     }
     if (r != 0) {
         change_destroy(change);
         return r;
     }
-    store(change);
+    change_store(change);
     return 0;
 }

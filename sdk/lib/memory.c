@@ -1,5 +1,6 @@
 #include "sdk/lib/context.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,16 +57,16 @@ static char *format_text(struct pawl_context *ctx, const char *format, va_list a
     char *text;
     int len;
 
+    assert(format != NULL);
     va_copy(again, args);
     len = vsnprintf(NULL, 0, format, again);
     va_end(again);
-    if (len < 0) {
-        len = 0;
-        format = "";
+    *ret_len = (len > 0) ? (size_t)len : 0; /* negative: what cannot be formatted */
+    text = pawl_alloc(ctx, *ret_len + 1);
+    text[0] = '\0';
+    if (len > 0) {
+        (void)vsnprintf(text, *ret_len + 1, format, args);
     }
-    text = pawl_alloc(ctx, (size_t)len + 1);
-    (void)vsnprintf(text, (size_t)len + 1, format, args);
-    *ret_len = (size_t)len;
     return text;
 }
 

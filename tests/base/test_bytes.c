@@ -1,6 +1,7 @@
 #include "engine/base/bytes.h"
 
 #include <stdio.h>
+#include <wchar.h>
 
 #include "engine/base/mem.h"
 #include "tests/base/fixture.h"
@@ -103,6 +104,20 @@ static void test_printf_remembers_a_failure_too(void **state)
     buf_fini(&buf);
 }
 
+/* The C locale has no text for this character. */
+static void test_what_cannot_be_formatted_is_a_failure(void **state)
+{
+    const wchar_t text[] = {0x1F600, 0};
+    struct buf buf = {0};
+
+    (void)state;
+    buf_append_text(&buf, "before");
+    buf_printf(&buf, "%ls", text);
+    assert_true(buf.failed);
+    assert_int_equal(buf.len, 6);
+    buf_fini(&buf);
+}
+
 static void test_absurd_lengths_fail_at_once(void **state)
 {
     struct buf buf = {0};
@@ -124,7 +139,7 @@ int main(void)
         TEST(test_bytes_are_equal_by_content),    TEST(test_appends_come_out_in_order),
         TEST(test_consuming_keeps_the_rest),      TEST(test_printf_takes_any_length),
         TEST(test_a_failed_growth_is_remembered), TEST(test_printf_remembers_a_failure_too),
-        TEST(test_absurd_lengths_fail_at_once),
+        TEST(test_absurd_lengths_fail_at_once),   TEST(test_what_cannot_be_formatted_is_a_failure),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

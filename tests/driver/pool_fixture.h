@@ -54,7 +54,8 @@ struct pool_fixture {
     bool is_closed;
 };
 
-/* One invocation, and what was heard of it. */
+/* One invocation, and what was heard of it. It must outlive the test that made it: the pool
+ * is closed after, and may still have it. */
 struct call {
     struct invocation invocation;
     struct pool_fixture *fixture;

@@ -27,7 +27,7 @@ static void crowd(struct pool_fixture *f, struct call *calls, int count)
 static void expect_error(const struct call *call, const char *type, const char *cause)
 {
     char id[ID_TEXT_LEN + 1];
-    char message[TEXT_MAX];
+    char message[2 * TEXT_MAX];
 
     assert_int_equal(call->ended, 1);
     assert_false(call->is_complete);
@@ -41,8 +41,8 @@ static void expect_error(const struct call *call, const char *type, const char *
 
 static void expect_failed_start(struct pool_fixture *f, const char *type, const char *cause)
 {
-    struct call calls[3];
-    struct call later;
+    static struct call calls[3];
+    static struct call later;
 
     f->options.environments_each_max = 1;
     pool_fixture_open(f);
@@ -111,7 +111,7 @@ static void test_a_program_without_hello_is_killed_in_time(void **state)
 static void test_a_program_that_ends_before_hello_ends_who_waits(void **state)
 {
     struct pool_fixture *f = *state;
-    struct call call;
+    static struct call call;
 
     f->says_no_hello = true;
     pool_fixture_open(f);
@@ -127,7 +127,7 @@ static void test_a_program_that_ends_before_hello_ends_who_waits(void **state)
 static void test_a_failed_start_is_not_repeated_for_ever(void **state)
 {
     struct pool_fixture *f = *state;
-    struct call calls[10];
+    static struct call calls[10];
 
     f->start_error = "mount /proc: Operation not permitted";
     pool_fixture_open(f);
@@ -143,7 +143,7 @@ static void test_a_failed_start_is_not_repeated_for_ever(void **state)
 static void test_a_failed_start_leaves_those_alone_who_can_be_served(void **state)
 {
     struct pool_fixture *f = *state;
-    struct call calls[3];
+    static struct call calls[3];
 
     f->options.environments_each_max = 2;
     pool_fixture_open(f);
@@ -163,7 +163,7 @@ static void test_a_failed_start_leaves_those_alone_who_can_be_served(void **stat
 static void test_who_waits_is_served_after_the_last_serving_one_died(void **state)
 {
     struct pool_fixture *f = *state;
-    struct call calls[2];
+    static struct call calls[2];
 
     f->options.environments_each_max = 1;
     pool_fixture_open(f);
@@ -179,7 +179,7 @@ static void test_who_waits_is_served_after_the_last_serving_one_died(void **stat
 
 static void expect_exit(struct pool_fixture *f, int status, int signal, const char *cause)
 {
-    struct call calls[3];
+    static struct call calls[3];
 
     crowd(f, calls, 3);
     program_exit(&f->programs[0], status, signal);
@@ -210,7 +210,7 @@ static void test_a_signal_is_named(void **state)
 static void test_running_out_of_memory_is_told_apart(void **state)
 {
     struct pool_fixture *f = *state;
-    struct call call;
+    static struct call call;
 
     crowd(f, &call, 1);
     program_exit(&f->programs[0], -1, 9);
@@ -222,7 +222,7 @@ static void test_running_out_of_memory_is_told_apart(void **state)
 static void test_what_was_said_before_the_exit_counts(void **state)
 {
     struct pool_fixture *f = *state;
-    struct call calls[2];
+    static struct call calls[2];
 
     crowd(f, calls, 2);
     program_complete(&f->programs[0], calls[1].invocation.number, "\"last words\"");
@@ -236,7 +236,7 @@ static void test_what_was_said_before_the_exit_counts(void **state)
 static void test_nothing_is_invoked_in_what_has_ended(void **state)
 {
     struct pool_fixture *f = *state;
-    struct call call;
+    static struct call call;
 
     crowd(f, &call, 1);
     call.again = f;
@@ -250,7 +250,7 @@ static void test_nothing_is_invoked_in_what_has_ended(void **state)
 static void test_a_program_that_hangs_up_and_stays_is_killed(void **state)
 {
     struct pool_fixture *f = *state;
-    struct call call;
+    static struct call call;
     int native;
 
     crowd(f, &call, 1);
@@ -267,7 +267,7 @@ static void test_a_program_that_hangs_up_and_stays_is_killed(void **state)
 static void test_a_timeout_ends_the_invocation_and_its_environment(void **state)
 {
     struct pool_fixture *f = *state;
-    struct call call;
+    static struct call call;
 
     f->revisions[0].config.timeout_s = 1;
     f->keeps_killed_alive = true;
@@ -282,7 +282,7 @@ static void test_a_timeout_ends_the_invocation_and_its_environment(void **state)
 static void test_the_clock_starts_with_invoke(void **state)
 {
     struct pool_fixture *f = *state;
-    struct call call;
+    static struct call call;
 
     f->revisions[0].config.timeout_s = 1;
     pool_fixture_open(f);
@@ -303,7 +303,7 @@ static void test_the_clock_starts_with_invoke(void **state)
 static void test_a_timeout_gives_neighbours_a_grace(void **state)
 {
     struct pool_fixture *f = *state;
-    struct call calls[4];
+    static struct call calls[4];
     uint64_t number;
 
     f->revisions[0].config.timeout_s = 1;
@@ -337,7 +337,7 @@ static void test_a_timeout_gives_neighbours_a_grace(void **state)
 static void test_the_environment_goes_with_its_last_neighbour(void **state)
 {
     struct pool_fixture *f = *state;
-    struct call calls[2];
+    static struct call calls[2];
 
     f->options.grace_ms = 50000;
     crowd(f, calls, 2);
@@ -354,7 +354,7 @@ static void test_the_environment_goes_with_its_last_neighbour(void **state)
 static void test_a_canceled_invocation_is_told_and_then_killed(void **state)
 {
     struct pool_fixture *f = *state;
-    struct call call;
+    static struct call call;
     uint64_t number;
 
     crowd(f, &call, 1);
@@ -371,8 +371,8 @@ static void test_a_canceled_invocation_is_told_and_then_killed(void **state)
 static void test_a_cancel_before_invoke_harms_nobody(void **state)
 {
     struct pool_fixture *f = *state;
-    struct call call;
-    struct call next;
+    static struct call call;
+    static struct call next;
 
     pool_fixture_open(f);
     call_init(&call, f, 0);
@@ -392,7 +392,7 @@ static void test_a_cancel_before_invoke_harms_nobody(void **state)
 static void test_invoke_into_a_closed_environment_ends_unsent(void **state)
 {
     struct pool_fixture *f = *state;
-    struct call calls[2];
+    static struct call calls[2];
 
     f->revisions[0].config.concurrency = 2;
     f->options.grace_ms = 50000;
@@ -413,7 +413,7 @@ static void test_invoke_into_a_closed_environment_ends_unsent(void **state)
 static void test_lost_ones_end_only_when_nothing_is_alive(void **state)
 {
     struct pool_fixture *f = *state;
-    struct call call;
+    static struct call call;
 
     f->keeps_killed_alive = true;
     crowd(f, &call, 1);
@@ -432,7 +432,7 @@ static void test_lost_ones_end_only_when_nothing_is_alive(void **state)
 static void test_messages_of_a_durable_invocation_are_passed_on(void **state)
 {
     struct pool_fixture *f = *state;
-    struct call call;
+    static struct call call;
 
     f->revisions[0].config.is_durable = true;
     crowd(f, &call, 1);
@@ -457,7 +457,7 @@ static void expect_protocol_error(struct pool_fixture *f, struct call *call, con
 static void test_a_message_of_a_strange_invocation_is_an_error(void **state)
 {
     struct pool_fixture *f = *state;
-    struct call call;
+    static struct call call;
 
     crowd(f, &call, 1);
     program_complete(&f->programs[0], call.invocation.number + 1, "1");
@@ -467,7 +467,7 @@ static void test_a_message_of_a_strange_invocation_is_an_error(void **state)
 static void test_no_slot_beyond_the_last_is_looked_at(void **state)
 {
     struct pool_fixture *f = *state;
-    struct call call;
+    static struct call call;
 
     crowd(f, &call, 1);
     program_complete(&f->programs[0], UINT64_MAX, "1");
@@ -477,7 +477,7 @@ static void test_no_slot_beyond_the_last_is_looked_at(void **state)
 static void test_a_second_complete_is_an_error(void **state)
 {
     struct pool_fixture *f = *state;
-    struct call calls[2];
+    static struct call calls[2];
 
     crowd(f, calls, 2);
     program_complete(&f->programs[0], calls[0].invocation.number, "1");
@@ -489,7 +489,7 @@ static void test_a_second_complete_is_an_error(void **state)
 static void test_an_answer_before_invoke_is_an_error(void **state)
 {
     struct pool_fixture *f = *state;
-    struct call call;
+    static struct call call;
 
     pool_fixture_open(f);
     call_init(&call, f, 0);
@@ -504,7 +504,7 @@ static void test_an_answer_before_invoke_is_an_error(void **state)
 static void test_the_daemons_messages_are_an_error(void **state)
 {
     struct pool_fixture *f = *state;
-    struct call call;
+    static struct call call;
 
     crowd(f, &call, 1);
     program_say(&f->programs[0], WIRE_CANCEL, call.invocation.number, "");
@@ -514,7 +514,7 @@ static void test_the_daemons_messages_are_an_error(void **state)
 static void test_a_checkpoint_without_an_execution_is_an_error(void **state)
 {
     struct pool_fixture *f = *state;
-    struct call call;
+    static struct call call;
 
     crowd(f, &call, 1);
     program_say(&f->programs[0], WIRE_CHECKPOINT, call.invocation.number, "");
@@ -525,7 +525,7 @@ static void test_a_checkpoint_without_an_execution_is_an_error(void **state)
 static void test_malformed_bodies_and_frames_are_errors(void **state)
 {
     struct pool_fixture *f = *state;
-    struct call call;
+    static struct call call;
 
     crowd(f, &call, 1);
     program_say(&f->programs[0], WIRE_COMPLETE, call.invocation.number, "\xff\xff\xff");
@@ -535,7 +535,7 @@ static void test_malformed_bodies_and_frames_are_errors(void **state)
 static void test_a_frame_that_is_none_is_an_error(void **state)
 {
     struct pool_fixture *f = *state;
-    struct call call;
+    static struct call call;
 
     crowd(f, &call, 1);
     assert_int_equal(write(f->programs[0].native, "GET / HTTP/1.1\r\n\r\n", 18), 18);
@@ -545,7 +545,7 @@ static void test_a_frame_that_is_none_is_an_error(void **state)
 static void test_another_version_of_the_protocol_is_an_error(void **state)
 {
     struct pool_fixture *f = *state;
-    struct call call;
+    static struct call call;
 
     f->says_no_hello = true;
     pool_fixture_open(f);
@@ -559,7 +559,7 @@ static void test_a_large_answer_comes_through_whole(void **state)
 {
     static char large[1 << 20];
     struct pool_fixture *f = *state;
-    struct call call;
+    static struct call call;
     struct environment *program;
     struct wire_complete complete = {.has_payload = true};
     struct buf body = {0};
@@ -589,7 +589,7 @@ static void test_a_large_invoke_leaves_as_the_program_reads(void **state)
 {
     static uint8_t large[3 << 20];
     struct pool_fixture *f = *state;
-    struct call call;
+    static struct call call;
     struct frame_reader *reader;
     uint64_t number;
 
@@ -613,7 +613,7 @@ static void test_a_large_invoke_leaves_as_the_program_reads(void **state)
 static void test_the_tail_is_lambdas(void **state)
 {
     struct pool_fixture *f = *state;
-    struct call call;
+    static struct call call;
     char id[ID_TEXT_LEN + 1];
     char start[512];
 
@@ -641,7 +641,7 @@ static void test_the_tail_is_lambdas(void **state)
 static void test_the_tail_has_its_last_4_kib(void **state)
 {
     struct pool_fixture *f = *state;
-    struct call call;
+    static struct call call;
     char line[201];
 
     pool_fixture_open(f);
@@ -665,7 +665,7 @@ static void test_the_tail_has_its_last_4_kib(void **state)
 static void test_logs_name_the_invocation_when_it_is_alone(void **state)
 {
     struct pool_fixture *f = *state;
-    struct call calls[2];
+    static struct call calls[2];
     static char text[1 << 16];
     char wanted[512];
     char id[ID_TEXT_LEN + 1];
@@ -688,7 +688,7 @@ static void test_logs_name_the_invocation_when_it_is_alone(void **state)
 static void test_log_messages_carry_level_operation_and_execution(void **state)
 {
     struct pool_fixture *f = *state;
-    struct call call;
+    static struct call call;
     struct wire_log line = {
         .level = 2, .text = bytes_of_text("careful \"you\""), .operation_id = bytes_of_text("1-2")};
     static char text[1 << 16];
@@ -715,7 +715,7 @@ static void test_log_messages_carry_level_operation_and_execution(void **state)
 static void test_an_endless_line_is_cut(void **state)
 {
     struct pool_fixture *f = *state;
-    struct call call;
+    static struct call call;
     static char text[1 << 20];
     static char piece[30001];
     const char *first;
@@ -741,7 +741,7 @@ static void test_an_endless_line_is_cut(void **state)
 static void test_a_timeout_is_in_the_log(void **state)
 {
     struct pool_fixture *f = *state;
-    struct call call;
+    static struct call call;
 
     f->revisions[0].config.timeout_s = 1;
     pool_fixture_open(f);

@@ -23,8 +23,8 @@ static void finish_call(struct pool_fixture *f, struct environment *program, str
 static void test_a_warm_environment_is_used_again(void **state)
 {
     struct pool_fixture *f = opened(state);
-    struct call first;
-    struct call second;
+    static struct call first;
+    static struct call second;
 
     call_start(&first, f, 0);
     assert_int_equal(first.placed, 0);
@@ -43,9 +43,9 @@ static void test_a_warm_environment_is_used_again(void **state)
 static void test_the_preferred_environment_is_taken_if_it_has_room(void **state)
 {
     struct pool_fixture *f = opened(state);
-    struct call calls[2];
-    struct call third;
-    struct call fourth;
+    static struct call calls[2];
+    static struct call third;
+    static struct call fourth;
 
     call_start(&calls[0], f, 0);
     call_start(&calls[1], f, 0);
@@ -66,8 +66,8 @@ static void test_the_preferred_environment_is_taken_if_it_has_room(void **state)
 static void test_the_environment_used_last_is_preferred(void **state)
 {
     struct pool_fixture *f = opened(state);
-    struct call calls[2];
-    struct call next;
+    static struct call calls[2];
+    static struct call next;
 
     call_start(&calls[0], f, 0);
     call_start(&calls[1], f, 0);
@@ -81,8 +81,8 @@ static void test_the_environment_used_last_is_preferred(void **state)
 static void test_a_preference_never_leads_to_another_function(void **state)
 {
     struct pool_fixture *f = opened(state);
-    struct call first;
-    struct call other;
+    static struct call first;
+    static struct call other;
 
     call_start(&first, f, 0);
     WAIT_UNTIL(f, first.placed == 1);
@@ -97,7 +97,7 @@ static void test_a_preference_never_leads_to_another_function(void **state)
 static void test_who_waits_is_served_in_order(void **state)
 {
     struct pool_fixture *f = *state;
-    struct call calls[6];
+    static struct call calls[6];
     uint64_t number;
 
     f->options.environments_each_max = 1;
@@ -120,8 +120,8 @@ static void test_who_waits_is_served_in_order(void **state)
 static void test_a_newcomer_does_not_pass_who_waits(void **state)
 {
     struct pool_fixture *f = *state;
-    struct call first;
-    struct call waiting;
+    static struct call first;
+    static struct call waiting;
 
     f->options.environments_each_max = 1;
     pool_fixture_open(f);
@@ -141,7 +141,7 @@ static void test_a_newcomer_does_not_pass_who_waits(void **state)
 static void test_several_share_an_environment_that_allows_it(void **state)
 {
     struct pool_fixture *f = *state;
-    struct call calls[4];
+    static struct call calls[4];
 
     f->revisions[0].config.concurrency = 3;
     pool_fixture_open(f);
@@ -162,7 +162,7 @@ static void test_several_share_an_environment_that_allows_it(void **state)
 static void test_no_more_environments_are_started_than_are_needed(void **state)
 {
     struct pool_fixture *f = *state;
-    struct call calls[5];
+    static struct call calls[5];
 
     f->revisions[0].config.concurrency = 4;
     pool_fixture_open(f);
@@ -177,7 +177,7 @@ static void test_no_more_environments_are_started_than_are_needed(void **state)
 static void test_tenants_never_share_an_environment(void **state)
 {
     struct pool_fixture *f = *state;
-    struct call calls[3];
+    static struct call calls[3];
 
     f->revisions[0].config.concurrency = 8;
     pool_fixture_open(f);
@@ -195,8 +195,8 @@ static void test_tenants_never_share_an_environment(void **state)
 static void test_a_tenant_without_environment_displaces_an_idle_one(void **state)
 {
     struct pool_fixture *f = *state;
-    struct call red;
-    struct call blue;
+    static struct call red;
+    static struct call blue;
 
     f->options.environments_each_max = 1;
     pool_fixture_open(f);
@@ -218,7 +218,7 @@ static void test_a_tenant_without_environment_displaces_an_idle_one(void **state
 static void test_a_function_without_environment_displaces_the_longest_idle(void **state)
 {
     struct pool_fixture *f = *state;
-    struct call calls[3];
+    static struct call calls[3];
 
     f->options.environments_max = 2;
     pool_fixture_open(f);
@@ -236,8 +236,8 @@ static void test_a_function_without_environment_displaces_the_longest_idle(void 
 static void test_a_busy_function_gives_way_to_one_that_has_nothing(void **state)
 {
     struct pool_fixture *f = *state;
-    struct call calls[5];
-    struct call other;
+    static struct call calls[5];
+    static struct call other;
 
     f->options.environments_max = 2;
     pool_fixture_open(f);
@@ -254,7 +254,7 @@ static void test_a_busy_function_gives_way_to_one_that_has_nothing(void **state)
 static void test_a_full_pool_refuses_and_says_so_later(void **state)
 {
     struct pool_fixture *f = *state;
-    struct call calls[3];
+    static struct call calls[3];
 
     f->options.waiting_max = 2;
     f->says_no_hello = true;
@@ -272,7 +272,7 @@ static void test_a_full_pool_refuses_and_says_so_later(void **state)
 static void test_a_canceled_wait_ends_and_the_others_move_up(void **state)
 {
     struct pool_fixture *f = *state;
-    struct call calls[3];
+    static struct call calls[3];
 
     f->options.environments_each_max = 1;
     pool_fixture_open(f);
@@ -294,7 +294,7 @@ static void test_a_canceled_wait_ends_and_the_others_move_up(void **state)
 static void test_a_cancel_before_any_environment_leaves_nothing_behind(void **state)
 {
     struct pool_fixture *f = *state;
-    struct call calls[2];
+    static struct call calls[2];
 
     f->options.environments_max = 1;
     f->says_no_hello = true;
@@ -309,7 +309,7 @@ static void test_a_cancel_before_any_environment_leaves_nothing_behind(void **st
 static void test_an_idle_environment_is_reaped(void **state)
 {
     struct pool_fixture *f = *state;
-    struct call calls[2];
+    static struct call calls[2];
 
     f->options.idle_ms = 30;
     pool_fixture_open(f);
@@ -326,7 +326,7 @@ static void test_an_idle_environment_is_reaped(void **state)
 static void test_a_busy_environment_is_not_reaped(void **state)
 {
     struct pool_fixture *f = *state;
-    struct call calls[2];
+    static struct call calls[2];
     uint64_t start;
 
     f->options.idle_ms = 30;
@@ -347,7 +347,7 @@ static void test_a_busy_environment_is_not_reaped(void **state)
 static void test_environments_of_a_deleted_function_go_when_idle(void **state)
 {
     struct pool_fixture *f = opened(state);
-    struct call calls[2];
+    static struct call calls[2];
 
     call_start(&calls[0], f, 0);
     call_start(&calls[1], f, 0);
@@ -364,7 +364,7 @@ static void test_environments_of_a_deleted_function_go_when_idle(void **state)
 static void test_older_revisions_stay_only_for_durable_functions(void **state)
 {
     struct pool_fixture *f = *state;
-    struct call calls[2];
+    static struct call calls[2];
 
     f->revisions[1].config.is_durable = true;
     pool_fixture_open(f);
@@ -382,7 +382,7 @@ static void test_older_revisions_stay_only_for_durable_functions(void **state)
 static void test_closing_ends_everything(void **state)
 {
     struct pool_fixture *f = *state;
-    struct call calls[4];
+    static struct call calls[4];
 
     f->options.environments_each_max = 1;
     pool_fixture_open(f);
@@ -422,7 +422,7 @@ static void count_environment(void *arg, const struct pool_environment *environm
 static void test_environments_can_be_listed(void **state)
 {
     struct pool_fixture *f = opened(state);
-    struct call call;
+    static struct call call;
     int count = 0;
 
     call_start(&call, f, 0);
@@ -450,7 +450,7 @@ static void test_an_environment_has_lambdas_variables_and_its_own(void **state)
     static char color[] = "COLOR=red";
     static char *env[] = {tz, color, NULL};
     struct pool_fixture *f = *state;
-    struct call call;
+    static struct call call;
 
     f->revisions[0].config.env = env;
     f->revisions[0].config.env_count = 2;

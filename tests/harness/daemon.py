@@ -6,6 +6,10 @@ import subprocess
 import threading
 import time
 
+from sanitizer import is_report
+
+REPORT_LINES = 40  # the beginning of a sanitizer's report
+
 
 class DaemonError(Exception):
     pass
@@ -13,7 +17,8 @@ class DaemonError(Exception):
 
 class Daemon:
     """`pawl serve` on a data directory. It may be started again after it has ended; what it
-    prints goes to `<data>.log`, so that a failed run can be read afterwards."""
+    prints goes to `<data>.log`, so that a failed run can be read afterwards. A report of a
+    sanitizer in it is an error when the daemon ends, in whichever way."""
 
     def __init__(self, build, data, arguments=(), environ=None, program=None):
         self.program = program or os.path.join(build, "invoke", "pawl")
@@ -23,8 +28,10 @@ class Daemon:
         self.arguments = list(arguments)
         self.environ = dict(os.environ, **(environ or {}))
         self.process = None
+        self.reader = None
         self.ready = None
         self.ready_line = ""
+        self.report = []
 
     def start(self, environ=None):
         command = [self.program, "serve", "--data", self.data, "--socket", self.socket]
@@ -32,14 +39,17 @@ class Daemon:
         self.process = subprocess.Popen(
             command + self.arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, env=dict(self.environ, **(environ or {})))
-        threading.Thread(target=self._read, args=(self.process, self.ready),
-                         daemon=True).start()
+        self.reader = threading.Thread(target=self._read, args=(self.process, self.ready),
+                                       daemon=True)
+        self.reader.start()
 
     def _read(self, process, ready):
         with open(self.log, "ab") as log:
             for line in process.stdout:
                 log.write(line)
                 log.flush()
+                if (self.report or is_report(line)) and len(self.report) < REPORT_LINES:
+                    self.report.append(line.decode("utf-8", "replace").rstrip())
                 if line.startswith(b"ready"):
                     self.ready_line = line.decode("utf-8", "replace").strip()
                     ready.set()
@@ -59,6 +69,8 @@ class Daemon:
     def run(self, timeout_s=60):
         self.start()
         if not self.wait_ready(timeout_s):
+            self.reader.join(timeout_s)
+            self._judge()
             raise DaemonError(f"ended with {self.process.returncode}, see {self.log}")
 
     def is_alive(self):
@@ -68,18 +80,24 @@ class Daemon:
         if self.is_alive():
             self.process.send_signal(signal.SIGKILL)
             self.process.wait()
+        self._judge()
 
     def end(self, timeout_s=40):
         """SIGTERM, then -9. Returns whether the gentle way was enough."""
-        if not self.is_alive():
-            return True
-        self.process.terminate()
-        try:
-            self.process.wait(timeout_s)
-            return True
-        except subprocess.TimeoutExpired:
-            self.kill()
-            return False
+        if self.is_alive():
+            self.process.terminate()
+            try:
+                self.process.wait(timeout_s)
+            except subprocess.TimeoutExpired:
+                self.kill()
+                return False
+            self.reader.join(timeout_s)  # its last words
+        self._judge()
+        return True
+
+    def _judge(self):
+        if self.report:
+            raise DaemonError("\n".join(self.report))
 
     def launcher_pid(self):
         """The child whose argv[1] is `launcher`, or None."""

@@ -8,6 +8,8 @@ import tempfile
 import time
 import unittest
 
+from sanitizer import find_reports
+
 PAWL = os.environ["PAWL"]
 DEADLINE_S = 60
 
@@ -51,7 +53,9 @@ class Case(unittest.TestCase):
                     process.kill()
                     process.wait()
             process.stdout.close()
+        reports = find_reports(self.log().encode()) if self.processes else []
         self.scratch.cleanup()
+        self.assertEqual(reports, [])
 
     def start(self, *arguments, command="serve", **environ):
         """Starts the daemon; its stderr goes to `log`."""

@@ -176,16 +176,16 @@ static void test_only_an_end_is_brief(void **state)
     struct frame_opening opening;
     struct bytes sealed;
     struct made made;
+    struct buf frame = {0};
 
     (void)state;
     made_init(&made, &prng, START_MS);
     step.payload = 100;
-    made_step(&made, &prng, &step, &made.frames);
-    assert_true(
-        frame_parse(bytes_of(made.frames.data, made.frames.len / 2), &header, &opening, &sealed));
-    made.frames.data[2] |= FRAME_BRIEF;
-    assert_false(
-        frame_parse(bytes_of(made.frames.data, made.frames.len / 2), &header, &opening, &sealed));
+    made_step(&made, &prng, &step, &frame);
+    assert_true(frame_parse(buf_bytes(&frame), &header, &opening, &sealed));
+    frame.data[2] |= FRAME_BRIEF;
+    assert_false(frame_parse(buf_bytes(&frame), &header, &opening, &sealed));
+    buf_fini(&frame);
     made_fini(&made);
 }
 

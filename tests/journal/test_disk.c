@@ -143,7 +143,7 @@ static int enter_namespaces(void)
     if (mkdir(DISK, 0700) != 0 && errno != EEXIST) {
         return -1;
     }
-    return (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0)
+    return (mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == 0)
                ? mount("disk", DISK, "tmpfs", 0, "size=8m")
                : -1;
 }

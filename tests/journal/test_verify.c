@@ -79,8 +79,8 @@ static void fill(struct fixture *f)
         made_init(&made[i], &prng, 1000 + i);
         for (int n = 0; n < 3; n++) {
             bool is_last = n == 2 && i % 2 == 0;
-            struct made_step step = {.status =
-                                         is_last ? (uint8_t)(EXEC_SUCCEEDED + i % 3) : EXEC_RUNNING,
+            int status = is_last ? EXEC_SUCCEEDED + i % 3 : EXEC_RUNNING;
+            struct made_step step = {.status = (uint8_t)status,
                                      .events = 1,
                                      .notes = 1,
                                      .time_ms = 2000,

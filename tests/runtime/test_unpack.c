@@ -185,7 +185,11 @@ static void test_the_same_name_twice_is_refused(void **state)
     static const struct zip_file both[] = {{.name = "a", .data = "1"},
                                            {.name = "a/b", .data = "2"}};
 
+    static const struct zip_file apart[] = {
+        {.name = "a", .data = "1"}, {.name = "a'b", .data = "2"}, {.name = "a/", .mode = 0040755}};
+
     assert_refused(*state, files, 2, NULL, "twice");
+    assert_refused(*state, apart, 3, NULL, "twice");
     assert_refused(*state, both, 2, NULL, "unpack a/b");
 }
 

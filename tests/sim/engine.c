@@ -284,12 +284,14 @@ static void answer_at_once(struct world *world, struct message *message,
 {
     bool is_tick = message->command.kind == COMMAND_TICK;
     struct action items[ACTIONS_MAX];
-    uint32_t count = actions->count;
+    uint32_t count = (actions->count <= ACTIONS_MAX) ? actions->count : 0;
     const struct exec *exec = actions->exec;
 
-    law(world, count <= ACTIONS_MAX, "a command has few actions");
-    memcpy(items, actions->items, (count <= ACTIONS_MAX ? count : 0) * sizeof items[0]);
-    for (uint32_t i = 0; i < count && i < ACTIONS_MAX; i++) {
+    law(world, actions->count <= ACTIONS_MAX, "a command has few actions");
+    for (uint32_t i = 0; i < count; i++) {
+        items[i] = actions->items[i];
+    }
+    for (uint32_t i = 0; i < count; i++) {
         perform(world, message->slot, &items[i], is_tick);
     }
     answer(world, message, exec, exec->records);
