@@ -35,7 +35,7 @@ READY_S = 30
 ANSWER_S = 30   # for a definite answer, with as many tries as it takes
 END_S = 60      # for everything to end, under a daemon without faults
 DRAIN_S = 40    # for a daemon to end by SIGTERM
-TRIES_MAX = 3   # of an ordinary invoke: one fault may cost one, and one more by chance
+INVOKE_S = 15   # until an ordinary invoke works again: a launcher may have to end first
 DURABLE = {"DurableConfig": {"ExecutionTimeout": 86400, "RetentionPeriodInDays": 7}}
 EXITS = {0: "in order", 1: "refused to serve", 70: "lost its launcher",
          74: "unknown outcome of a commit", 75: "unreadable page"}
@@ -84,8 +84,11 @@ class Place:
         os.makedirs(self.grant)
         os.chmod(root, 0o755)
         os.chmod(self.grant, 0o755)
-        with open(self.config, "w", encoding="utf-8") as file:
+        self.configure("")
 
+    def configure(self, more):
+        with open(self.config, "w", encoding="utf-8") as file:
+            file.write(more)
             for name in (FLOW, SUB, EVENT):
                 file.write(f"[function {name}]\ngrants = {self.grant}\n\n")
 
@@ -108,7 +111,8 @@ class Place:
 
     def restore(self):
         shutil.rmtree(self.data, ignore_errors=True)
-        for path in (self.ledger_file, self.ledger_socket, self.data + ".log"):
+        log = os.path.join(self.root, "data.log")
+        for path in (self.ledger_file, self.ledger_socket, log):
             if os.path.exists(path):
                 os.unlink(path)
         if os.path.exists(self.kept):
@@ -165,7 +169,8 @@ class Client:
     def invoke(self, name):
         """An ordinary function: a failure must say why, and cannot be the rule."""
         payload = json.dumps({"event": name})
-        for _ in range(TRIES_MAX):
+        end = time.monotonic() + INVOKE_S
+        while time.monotonic() < end:
             answer = self.must(f"invoke {name}", lambda api: api.invoke(EVENT, payload))
             if "x-amz-function-error" not in answer.headers:
                 return
@@ -173,7 +178,8 @@ class Client:
             self.story.result.errors[error.get("errorType", "none")] += 1
             if len(error.get("errorMessage", "").split()) < 2:
                 raise Violation(f"an invoke failed without a sentence: {error}")
-        raise Violation(f"{TRIES_MAX} invokes failed, the last with {error}")
+            self.story.revive()
+        raise Violation(f"every invoke fails, the last with {error}")
 
     def stop(self, name):
         arn = self.arns[name]
@@ -248,6 +254,7 @@ class Story:
                         if library is not None else {})
         place.restore()
         self.daemon = Daemon(place.build, place.data, ["--config", place.config])
+        self.daemon.log = os.path.join(place.root, "data.log")
         self.api = Api(self.daemon.socket, ANSWER_S)
         command = [sys.executable, os.path.join(HERE, "..", "storm", "ledger.py"),
                    place.ledger_socket, place.ledger_file]
@@ -410,6 +417,8 @@ class Story:
         passed, _ = report.counts()
         self.result.judged += passed
         for name, found in report.violations.items():
+            if self.result.violations and name == "timers lost":
+                continue  # the story was not told to its end: nobody completed what waits
             self.result.violations += [f"{name}: {text}" for text in found]
         self.client.invoke("v9")
         self.end_sound()
@@ -430,7 +439,7 @@ class Story:
 
     def wait_all(self):
         """Until everything that the ledger knows of has ended and every event has run."""
-        end = time.monotonic() + END_S
+        end = time.monotonic() + (5 if self.result.violations else END_S)
         while True:
             entries = self.read_entries()
             arns = {entry.arn for entry in entries if entry.arn}
