@@ -559,7 +559,8 @@ int cgroup_remove(const struct cgroups *cgroups, struct cgroup *cgroup)
         if (!cgroup->is_made[tree]) {
             continue;
         }
-        if (unlinkat(cgroups->dirs[tree], path.text, AT_REMOVEDIR) == 0 || errno != EBUSY) {
+        if (unlinkat(cgroups->dirs[tree], path.text, AT_REMOVEDIR) == 0 ||
+            (errno != EBUSY && errno != EINTR)) {
             cgroup->is_made[tree] = false;
         } else {
             r = CGROUP_E_BUSY;

@@ -5,7 +5,7 @@
  *     PAWL_FAULT        "ROLE CALL N HOW [PATH]": the N-th such call of such a process,
  *                       HOW is a number of errno, `short`, `lie`, `stall` or `abort`, PATH a
  *                       part of the file's path. None: calls are only counted
- *     PAWL_FAULT_PLANT  a control, see fault_is_planted()
+ *     PAWL_FAULT_PLANT  a control: `ignore-commit`, `mute`
  *
  * The wrappers are in files.c and processes.c. */
 #include "tests/faults/fault.h"
@@ -124,6 +124,14 @@ static void map_state(const char *path)
     }
 }
 
+/* Planted: nobody hears why it ends. */
+static void silence(void)
+{
+    int fd = (int)syscall(SYS_openat, AT_FDCWD, "/dev/null", O_WRONLY | O_CLOEXEC);
+
+    (void)syscall(SYS_dup3, fd, STDERR_FILENO, 0);
+}
+
 /* The linker calls it before anything of the program runs. */
 __attribute__((constructor)) static void start(int argc, char **argv)
 {
@@ -142,6 +150,9 @@ __attribute__((constructor)) static void start(int argc, char **argv)
         parse_rule(text);
     }
     map_state(path);
+    if (fault_is_planted("mute")) {
+        silence();
+    }
 }
 
 /* --- which call ------------------------------------------------------------------------------ */

@@ -391,6 +391,12 @@ class Story:
             raise Violation(f"does not end within {DRAIN_S} s of SIGTERM") from None
         self.judge_end(True)
         self.is_faulty = False
+        self.look_for_groups()
+
+    def look_for_groups(self):
+        left = leaks.groups_of(leaks.instance_of(self.place.data))
+        if left:
+            raise Violation(f"control groups left behind at the end: {left}")
 
     def look_for_leaks(self):
         """While it runs: no zombie and no group without a process stays."""
@@ -425,7 +431,6 @@ class Story:
         self.verify()
 
     def end_sound(self):
-        instance = leaks.instance_of(self.place.data)
         self.daemon.process.terminate()
         try:
             code = self.daemon.process.wait(DRAIN_S)
@@ -433,9 +438,7 @@ class Story:
             raise Violation("the daemon without a fault does not end") from None
         if code != 0:
             raise Violation(f"the daemon without a fault ended with {code}")
-        left = leaks.groups_of(instance)
-        if left:
-            raise Violation(f"control groups left behind: {left}")
+        self.look_for_groups()
 
     def wait_all(self):
         """Until everything that the ledger knows of has ended and every event has run."""
