@@ -4,6 +4,7 @@
 
 #include "engine/base/err.h"
 #include "engine/base/mem.h"
+#include "journal/batch.h"
 #include "journal/internal.h"
 
 /* The happy path of an append:
@@ -220,6 +221,7 @@ void journal_append(struct journal *journal, struct journal_append *req, journal
     req->lsn = journal->last_lsn;
     req->cb = cb;
     journal->growth_bytes += req->is_reserved ? 0 : space_of(req);
+    journal->appended_space += batch_space(req->data.len);
     list_push_back(&journal->fresh, &req->link);
     if (journal->in_flight++ == 0) {
         journal_update_ref(journal);
@@ -244,13 +246,20 @@ uint64_t journal_applied_lsn(const struct journal *journal)
     return applier_applied_lsn(journal->applier);
 }
 
-/* What was appended and is not committed counts too: else a burst of new work would be
- * in the reserve before anybody has seen that the log fills. */
+/* What was appended and is not committed, or not applied, counts too: else a burst of new
+ * work would be in the reserve before anybody has seen that it fills. */
+static bool is_coming_full(const struct journal *journal)
+{
+    uint64_t pending = journal->appended_space - applier_applied_space(journal->applier);
+
+    return journal->growth_bytes > writer_room_bytes(journal->writer) ||
+           pending > applier_room_bytes(journal->applier);
+}
+
 bool journal_is_full(const struct journal *journal)
 {
     return writer_is_full(journal->writer) || applier_is_full(journal->applier) ||
-           !ballast_is_whole(&journal->ballast) ||
-           journal->growth_bytes > writer_room_bytes(journal->writer);
+           !ballast_is_whole(&journal->ballast) || is_coming_full(journal);
 }
 
 bool journal_is_lagging(const struct journal *journal)
