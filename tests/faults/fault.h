@@ -22,17 +22,16 @@ enum fault_role {
 };
 
 /* One for each wrapped function, or for several that are one call to the kernel. */
-#define FAULT_CALLS(X)                                                                             \
-    X(open)                                                                                        \
-    X(read)                                                                                        \
-    X(pread)                                                                                       \
-    X(write) X(pwrite) X(writev) X(fsync) X(fdatasync) X(ftruncate) X(lseek) X(mmap) X(fallocate)  \
-        X(rename) X(unlink) X(mkdir) X(rmdir) X(close) X(flock) X(fcntl) X(statvfs) X(clone3)      \
-            X(fork) X(execve) X(socketpair) X(socket) X(sendmsg) X(recvmsg) X(memfd_create)        \
-                X(pipe2) X(epoll_create1) X(epoll_ctl) X(epoll_wait) X(poll) X(wait) X(mount)      \
-                    X(umount) X(mount_setattr) X(open_tree) X(move_mount) X(unshare) X(syscall)    \
-                        X(prctl) X(setrlimit) X(symlink) X(dup) X(close_range) X(setids) X(kill)   \
-                            X(sendfile) X(thread) X(malloc)
+/* clang-format off */
+#define FAULT_CALLS(X)                                                                            \
+    X(open) X(read) X(pread) X(write) X(pwrite) X(writev) X(fsync) X(fdatasync) X(ftruncate)      \
+    X(lseek) X(mmap) X(fallocate) X(rename) X(unlink) X(mkdir) X(rmdir) X(close) X(flock)         \
+    X(fcntl) X(statvfs) X(clone3) X(fork) X(execve) X(socketpair) X(socket) X(sendmsg)            \
+    X(recvmsg) X(memfd_create) X(pipe2) X(epoll_create1) X(epoll_ctl) X(epoll_wait) X(poll)       \
+    X(wait) X(mount) X(umount) X(mount_setattr) X(open_tree) X(move_mount) X(unshare)             \
+    X(syscall) X(prctl) X(setrlimit) X(symlink) X(dup) X(close_range) X(setids) X(kill)           \
+    X(sendfile) X(thread) X(malloc)
+/* clang-format on */
 
 enum fault_call {
 #define FAULT_NAME(name) FAULT_##name,
