@@ -464,13 +464,14 @@ static int fork_child(struct unpack *unpack, struct failure *failure)
     if (base->is_sandboxed) {
         r = base_map_user(base, unpack->pid, base_outer_user(base, UNPACK_SLOT), failure);
     }
+    if (r == 0 && message_send(unpack->result, &mapped, NULL, 0) != 0) {
+        r = failure_errno(failure, "speak to an unpacker");
+    }
     if (r != 0) {
         (void)kill(unpack->pid, SIGKILL);
         watch_reap(unpack->pid, NULL);
-        return r;
     }
-    (void)message_send(unpack->result, &mapped, NULL, 0);
-    return 0;
+    return r;
 }
 
 static void start_child(struct unpack *unpack)
