@@ -5,6 +5,7 @@
 #include "invoke/member.h"
 #include "invoke/moment.h"
 #include "invoke/routes.h"
+#include "runtime/launcher.h"
 
 #define LIST_ITEMS_MAX 50U /* of one page, whatever is asked: Lambda's */
 
@@ -38,6 +39,11 @@ static void answer_function(struct call *call, int status, const struct function
 
 /* --- changes ---------------------------------------------------------------------------- */
 
+static bool is_about_archive(const char *error)
+{
+    return strncmp(error, LAUNCHER_BLAMES_ARCHIVE, strlen(LAUNCHER_BLAMES_ARCHIVE)) == 0;
+}
+
 static void on_changed(void *arg, struct function *function, const char *error)
 {
     struct change *change = arg;
@@ -47,8 +53,11 @@ static void on_changed(void *arg, struct function *function, const char *error)
     if (error == NULL) {
         driver_function_changed(call->service->driver, function);
     }
-    if (error != NULL) {
+    if (error != NULL && is_about_archive(error)) {
         call_fail(call, 400, "InvalidParameterValueException", "Could not unzip uploaded file: %s",
+                  error);
+    } else if (error != NULL) {
+        call_fail(call, 500, "ServiceException", "The code cannot be taken in now: %s. Try again.",
                   error);
     } else if (change->is_delete) {
         call_respond(call, 204, NULL, bytes_of(NULL, 0));

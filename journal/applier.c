@@ -37,6 +37,8 @@ struct applier {
 
     _Atomic uint64_t applied_lsn;
     _Atomic bool is_full;
+    _Atomic uint64_t room_bytes;
+    _Atomic uint64_t applied_space;
 };
 
 int applier_recover(struct hot_log *log, struct views *views, uint64_t *ret_applied_lsn)
@@ -152,12 +154,23 @@ static void note_full(struct applier *applier)
 
 static void check_fullness(struct applier *applier)
 {
-    unsigned percent = env_used_percent(&applier->options.views->env);
+    uint64_t room = env_room_bytes(&applier->options.views->env, TIGHT_PERCENT);
 
-    set_full(applier, percent >= TIGHT_PERCENT);
-    if (percent < TIGHT_PERCENT) {
+    atomic_store(&applier->room_bytes, room);
+    set_full(applier, room == 0);
+    if (room > 0) {
         ballast_restore(applier->options.ballast);
     }
+}
+
+static void count_applied(struct applier *applier)
+{
+    uint64_t space = 0;
+
+    for (size_t i = 0; i < applier->batch.count; i++) {
+        space += batch_space(applier->batch.entries[i].len);
+    }
+    atomic_fetch_add(&applier->applied_space, space);
 }
 
 static int apply_batch(struct applier *applier, uint64_t to)
@@ -187,6 +200,7 @@ static void apply(struct applier *applier, uint64_t to)
         return;
     }
     check_fullness(applier);
+    count_applied(applier);
     atomic_store(&applier->applied_lsn, applier->batch.last_lsn);
     applier->options.on_apply(applier->options.arg, applier->batch.last_lsn);
 }
@@ -224,8 +238,8 @@ static void expire(struct applier *applier, int64_t now_ms, uint32_t max)
     }
     if (r == VIEWS_FULL) {
         note_full(applier);
-    } else if (atomic_load(&applier->is_full)) {
-        check_fullness(applier);
+    } else {
+        check_fullness(applier); /* there may be room now */
     }
 }
 
@@ -276,6 +290,8 @@ int applier_create(struct applier **ret_applier, const struct applier_options *o
     applier->committed_lsn = hot_log_last(options->log);
     atomic_init(&applier->applied_lsn, applier->committed_lsn);
     atomic_init(&applier->is_full, false);
+    atomic_init(&applier->room_bytes, 0);
+    atomic_init(&applier->applied_space, 0);
     r = monitor_init(&applier->monitor);
     if (r != 0) {
         mem_free(applier);
@@ -354,4 +370,14 @@ uint64_t applier_applied_lsn(const struct applier *applier)
 bool applier_is_full(const struct applier *applier)
 {
     return atomic_load(&applier->is_full);
+}
+
+uint64_t applier_room_bytes(const struct applier *applier)
+{
+    return atomic_load(&applier->room_bytes);
+}
+
+uint64_t applier_applied_space(const struct applier *applier)
+{
+    return atomic_load(&applier->applied_space);
 }

@@ -39,4 +39,9 @@ uint64_t applier_applied_lsn(const struct applier *applier);
 /* The views are full, or nearly. */
 bool applier_is_full(const struct applier *applier);
 
+/* What the views take, as of the last apply, before only the reserve is left; and the
+ * sum of batch_space() of what was applied since the start. */
+uint64_t applier_room_bytes(const struct applier *applier);
+uint64_t applier_applied_space(const struct applier *applier);
+
 #endif /* JOURNAL_APPLIER_H */

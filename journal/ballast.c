@@ -32,12 +32,11 @@ static bool fill_file(const char *path, uint64_t bytes)
     return error == 0;
 }
 
-static bool has_room(const struct ballast *ballast)
+static bool has_room(const struct ballast *ballast, uint64_t bytes)
 {
     struct statvfs fs;
 
-    return statvfs(ballast->dir, &fs) == 0 &&
-           (uint64_t)fs.f_bavail * fs.f_frsize >= 2 * ballast->bytes;
+    return statvfs(ballast->dir, &fs) == 0 && (uint64_t)fs.f_bavail * fs.f_frsize >= bytes;
 }
 
 static void free_paths(struct ballast *ballast)
@@ -84,16 +83,16 @@ bool ballast_is_whole(const struct ballast *ballast)
 
 bool ballast_release(struct ballast *ballast)
 {
-    bool was_whole;
+    bool is_given_up;
 
     (void)pthread_mutex_lock(&ballast->mutex);
-    was_whole = ballast->is_whole;
-    ballast->is_whole = false;
-    if (was_whole) {
+    is_given_up = ballast->is_whole && !has_room(ballast, ballast->bytes);
+    if (is_given_up) {
+        ballast->is_whole = false;
         (void)unlink(ballast->path);
     }
     (void)pthread_mutex_unlock(&ballast->mutex);
-    return was_whole;
+    return is_given_up;
 }
 
 void ballast_restore(struct ballast *ballast)
@@ -102,7 +101,7 @@ void ballast_restore(struct ballast *ballast)
         return;
     }
     (void)pthread_mutex_lock(&ballast->mutex);
-    if (!ballast->is_whole && has_room(ballast)) {
+    if (!ballast->is_whole && has_room(ballast, 2 * ballast->bytes)) {
         ballast->is_whole = fill_file(ballast->path, ballast->bytes);
     }
     (void)pthread_mutex_unlock(&ballast->mutex);

@@ -23,7 +23,8 @@ void ballast_fini(struct ballast *ballast);
 
 bool ballast_is_whole(const struct ballast *ballast);
 
-/* True when there was something to give up. */
+/* True when it was given up: it was there, and the disk has less left than its size.
+ * Where a map is full and not the disk, it would help nobody. */
 bool ballast_release(struct ballast *ballast);
 
 /* Tries to make it again, when twice its size is free. */

@@ -37,6 +37,13 @@ void batch_fini(struct batch *batch);
 int batch_read(struct batch *batch, struct hot_log *log, uint64_t from, uint64_t to,
                size_t bytes_max);
 
+/* What an entry takes in the views, roughly and rather too much: its part of a segment,
+ * and of the tables that lead to it. */
+static inline uint64_t batch_space(size_t len)
+{
+    return (len + 512) * 3 / 2;
+}
+
 static inline struct bytes batch_data(const struct batch *batch, const struct batch_entry *entry)
 {
     return bytes_of(batch->data.data + entry->at, entry->len);

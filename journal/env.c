@@ -348,15 +348,33 @@ bool env_is_roomy(const struct env *env, uint64_t pages_wanted)
     return end + pages_wanted <= map;
 }
 
-unsigned env_used_percent(const struct env *env)
+/* Pages in use; exactly only where it matters. */
+static uint64_t used_pages(const struct env *env, uint64_t *ret_map)
 {
     uint64_t used;
-    uint64_t map = map_pages(env, &used);
 
-    if (used * 100 >= map * ROOMY_PERCENT && env_count_pages(env, &used, &map) != 0) {
-        return 100;
+    *ret_map = map_pages(env, &used);
+    if (used * 100 >= *ret_map * ROOMY_PERCENT && env_count_pages(env, &used, ret_map) != 0) {
+        return *ret_map;
     }
+    return used;
+}
+
+unsigned env_used_percent(const struct env *env)
+{
+    uint64_t map;
+    uint64_t used = used_pages(env, &map);
+
     return (unsigned)(used * 100 / map);
+}
+
+uint64_t env_room_bytes(const struct env *env, unsigned percent)
+{
+    uint64_t map;
+    uint64_t used = used_pages(env, &map);
+    uint64_t limit = map * percent / 100;
+
+    return (limit > used) ? (limit - used) * env->page_bytes : 0;
 }
 
 int env_touch(struct env *env)

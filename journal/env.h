@@ -51,6 +51,9 @@ bool env_is_roomy(const struct env *env, uint64_t pages_wanted);
 /* The part of the map in use, in percent; cheap while less than 80. */
 unsigned env_used_percent(const struct env *env);
 
+/* Bytes until that part of the map is in use; as cheap. */
+uint64_t env_room_bytes(const struct env *env, unsigned percent);
+
 /* An empty commit. LMDB lends out pages freed by commit n from commit n + 2 on, so
  * this lets a full environment use what was just deleted. */
 int env_touch(struct env *env);

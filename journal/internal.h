@@ -28,11 +28,13 @@ struct journal {
 
     struct list fresh; /* appends not handed over yet */
     unsigned fresh_count;
-    struct list waits;  /* for applied_lsn */
-    uint64_t last_lsn;  /* appended */
-    uint64_t in_flight; /* appends without a callback yet */
-    bool is_closing;    /* callbacks may still append and wait */
-    bool is_ending;     /* the threads are gone */
+    struct list waits;       /* for applied_lsn */
+    uint64_t last_lsn;       /* appended */
+    uint64_t in_flight;      /* appends without a callback yet */
+    uint64_t appended_space; /* batch_space() of all since the start */
+    uint64_t growth_bytes;   /* of those, what may not use the reserve */
+    bool is_closing;         /* callbacks may still append and wait */
+    bool is_ending;          /* the threads are gone */
     journal_close_cb close_cb;
     void *close_arg;
 };

@@ -4,6 +4,7 @@
 
 #include "engine/base/err.h"
 #include "engine/base/mem.h"
+#include "journal/batch.h"
 #include "journal/internal.h"
 
 /* The happy path of an append:
@@ -203,6 +204,12 @@ static void on_after(uv_check_t *check)
     hand_over(container_of(check, struct journal, after));
 }
 
+/* Pages are not filled to the last byte, and an entry has a key and headers. */
+static uint64_t space_of(const struct journal_append *req)
+{
+    return (req->data.len + 64) * 5 / 4;
+}
+
 void journal_append(struct journal *journal, struct journal_append *req, journal_append_cb cb)
 {
     assert(req->data.len > 0 && log_pieces(req->data.len) <= LOG_PIECES_MAX);
@@ -213,6 +220,8 @@ void journal_append(struct journal *journal, struct journal_append *req, journal
     journal->last_lsn += log_pieces(req->data.len);
     req->lsn = journal->last_lsn;
     req->cb = cb;
+    journal->growth_bytes += req->is_reserved ? 0 : space_of(req);
+    journal->appended_space += batch_space(req->data.len);
     list_push_back(&journal->fresh, &req->link);
     if (journal->in_flight++ == 0) {
         journal_update_ref(journal);
@@ -237,10 +246,20 @@ uint64_t journal_applied_lsn(const struct journal *journal)
     return applier_applied_lsn(journal->applier);
 }
 
+/* What was appended and is not committed, or not applied, counts too: else a burst of new
+ * work would be in the reserve before anybody has seen that it fills. */
+static bool is_coming_full(const struct journal *journal)
+{
+    uint64_t pending = journal->appended_space - applier_applied_space(journal->applier);
+
+    return journal->growth_bytes > writer_room_bytes(journal->writer) ||
+           pending > applier_room_bytes(journal->applier);
+}
+
 bool journal_is_full(const struct journal *journal)
 {
     return writer_is_full(journal->writer) || applier_is_full(journal->applier) ||
-           !ballast_is_whole(&journal->ballast);
+           !ballast_is_whole(&journal->ballast) || is_coming_full(journal);
 }
 
 bool journal_is_lagging(const struct journal *journal)
@@ -285,6 +304,7 @@ static void finish_appends(struct journal *journal)
     while ((item = list_pop_front(&done)) != NULL) {
         struct journal_append *req = container_of(item, struct journal_append, link);
 
+        journal->growth_bytes -= req->is_reserved ? 0 : space_of(req);
         req->cb(req); /* `req` may be gone now */
         journal->in_flight--;
     }

@@ -63,7 +63,7 @@ typedef void (*journal_append_cb)(struct journal_append *req);
 struct journal_append {
     enum journal_entry_kind kind; /* set by the caller */
     struct bytes data;            /* set by the caller */
-    bool is_reserved;             /* a stop, completion or delete: may use the reserve */
+    bool is_reserved;             /* a stop, completion or delete: see journal_is_full() */
     uint64_t lsn;                 /* set by journal_append(): of its last piece */
     journal_append_cb cb;         /* private from here on */
     struct list link;
@@ -77,8 +77,10 @@ uint64_t journal_last_lsn(const struct journal *journal); /* appended */
 uint64_t journal_committed_lsn(const struct journal *journal);
 uint64_t journal_applied_lsn(const struct journal *journal);
 
-/* New work must be refused: the map or the disk is full, or 85 % is in use and
- * the rest is kept for ends, stops and deletes. */
+/* New work must be refused: the map or the disk is full, or 85 % is in use, or would be
+ * with what is appended and not committed yet. The rest is a reserve for ends, stops and
+ * deletes (`is_reserved`): entries are committed in order, so nothing in here can hold one
+ * back, and who appends others asks first. */
 bool journal_is_full(const struct journal *journal);
 
 /* The views are JOURNAL_LAG_ENTRIES behind: starts should wait. */

@@ -51,6 +51,7 @@ struct writer {
 
     _Atomic uint64_t committed_lsn;
     _Atomic bool is_full;
+    _Atomic uint64_t room_bytes; /* before it is tight */
 };
 
 static void wake(struct writer *writer)
@@ -186,7 +187,8 @@ static void note_full(struct writer *writer, bool has_room_now)
 static void check_fullness(struct writer *writer)
 {
     bool was_full = atomic_load(&writer->is_full);
-    bool is_tight = env_used_percent(hot_log_env(writer->options.log)) >= TIGHT_PERCENT;
+    uint64_t room = env_room_bytes(hot_log_env(writer->options.log), TIGHT_PERCENT);
+    bool is_tight = room == 0;
 
     if (was_full && !is_tight) {
         ballast_restore(writer->options.ballast);
@@ -195,6 +197,7 @@ static void check_fullness(struct writer *writer)
     writer->batch_max = writer->options.batch_entries_max;
     writer->is_blocked = false;
     writer->retry_ms = is_tight ? thread_now_ms() + RETRY_MS : 0;
+    atomic_store(&writer->room_bytes, room);
     set_full(writer, is_tight);
 }
 
@@ -267,6 +270,7 @@ static void init_fields(struct writer *writer, const struct writer_options *opti
     list_init(&writer->done);
     atomic_init(&writer->committed_lsn, hot_log_last(options->log));
     atomic_init(&writer->is_full, false);
+    atomic_init(&writer->room_bytes, 0);
     check_fullness(writer);
 }
 
@@ -361,6 +365,11 @@ uint64_t writer_committed_lsn(const struct writer *writer)
 bool writer_is_full(const struct writer *writer)
 {
     return atomic_load(&writer->is_full);
+}
+
+uint64_t writer_room_bytes(const struct writer *writer)
+{
+    return atomic_load(&writer->room_bytes);
 }
 
 void writer_get_stats(struct writer *writer, struct writer_stats *ret_stats)

@@ -44,6 +44,9 @@ void writer_hold_trimming(struct writer *writer, bool is_held);
 uint64_t writer_committed_lsn(const struct writer *writer);
 bool writer_is_full(const struct writer *writer);
 
+/* What the log takes, as of the last commit, before only the reserve is left. */
+uint64_t writer_room_bytes(const struct writer *writer);
+
 struct writer_stats {
     uint64_t commits, entries, bytes;
 };

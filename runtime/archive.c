@@ -25,13 +25,23 @@ struct unpacking {
     int is_full;
 };
 
+/* Names that contradict each other, or lead where they may not. */
+static bool is_of_names(int error)
+{
+    return error == ENOTDIR || error == EISDIR || error == ELOOP || error == ENAMETOOLONG ||
+           error == EXDEV || error == EINVAL;
+}
+
 static int failed(struct unpacking *unpacking, const char *name)
 {
-    unpacking->is_full = errno == ENOSPC;
-    if (errno == EEXIST) {
+    int error = errno;
+
+    unpacking->is_full = error == ENOSPC;
+    if (error == EEXIST) {
         return failure_text(unpacking->failure, "the archive has %.100s twice", name);
     }
-    return failure_errno(unpacking->failure, "unpack %.100s", name);
+    return is_of_names(error) ? failure_errno(unpacking->failure, "the archive's %.100s", name)
+                              : failure_errno(unpacking->failure, "unpack %.100s", name);
 }
 
 /* Below our directory and through no link, whatever the name says. */
@@ -99,13 +109,13 @@ static int copy_out(struct unpacking *unpacking, zip_file_t *file, int fd,
         zip_int64_t n = zip_fread(file, chunk, sizeof chunk);
 
         if (n < 0) {
-            return failure_text(unpacking->failure, "unpack %.100s: %s", name,
+            return failure_text(unpacking->failure, "the archive's %.100s: %s", name,
                                 zip_file_strerror(file));
         }
         done += (uint64_t)n;
         if (done > entry->bytes || (n == 0 && done < entry->bytes)) {
-            return failure_text(unpacking->failure, "%.100s is not as long as the archive says",
-                                name);
+            return failure_text(unpacking->failure,
+                                "the archive's %.100s is not as long as it says", name);
         }
         if (n == 0) {
             return 0;
@@ -125,7 +135,7 @@ static int unpack_file(struct unpacking *unpacking, uint32_t index, const char *
     int r;
 
     if (file == NULL) {
-        return failure_text(unpacking->failure, "open %.100s: %s", name,
+        return failure_text(unpacking->failure, "the archive's %.100s: %s", name,
                             zip_strerror(unpacking->zip));
     }
     fd = open_beneath(unpacking->dir, name, O_WRONLY | O_CREAT | O_EXCL, is_program ? 0755 : 0644);

@@ -302,12 +302,11 @@ static void abandon(struct cell *cell)
 
     if (cell->pid > 0) {
         (void)kill(cell->pid, SIGKILL);
-        (void)waitpid(cell->pid, NULL, 0);
+        watch_reap(cell->pid, NULL);
     }
     watch_close(cells->loop, &cell->control);
     watch_close(cells->loop, &cell->pidfd);
-    cgroup_close_fds(&cell->cgroup);
-    (void)cgroup_remove(&cells->cgroups, &cell->cgroup);
+    cgroup_drop(&cells->cgroups, &cell->cgroup);
     mem_free(cell);
 }
 

@@ -15,6 +15,7 @@
 
 #define LEFTOVERS_MAX 65536
 #define LEFTOVER_TRIES 1000 /* of 5 ms */
+#define DROP_TRIES 20       /* of 5 ms */
 #define CPU_PERIOD_US 100000u
 
 /* --- small files ------------------------------------------------------------------- */
@@ -274,8 +275,7 @@ static void probe_v2(struct cgroups *cgroups)
     cgroups->v2_pids = cgroups->dirs[CGROUP_PIDS] < 0 && has_controller(text, "pids");
     (void)cgroup_make(cgroups, &probe, 0);
     cgroups->v2_kill = probe.v2_dir >= 0 && write_at(probe.v2_dir, "cgroup.kill", "1") == 0;
-    cgroup_close_fds(&probe);
-    (void)cgroup_remove(cgroups, &probe);
+    cgroup_drop(cgroups, &probe);
 }
 
 void cgroups_open(struct cgroups *cgroups, const char *name, const char *instance,
@@ -559,11 +559,20 @@ int cgroup_remove(const struct cgroups *cgroups, struct cgroup *cgroup)
         if (!cgroup->is_made[tree]) {
             continue;
         }
-        if (unlinkat(cgroups->dirs[tree], path.text, AT_REMOVEDIR) == 0 || errno != EBUSY) {
+        if (unlinkat(cgroups->dirs[tree], path.text, AT_REMOVEDIR) == 0 ||
+            (errno != EBUSY && errno != EINTR)) {
             cgroup->is_made[tree] = false;
         } else {
             r = CGROUP_E_BUSY;
         }
     }
     return r;
+}
+
+void cgroup_drop(const struct cgroups *cgroups, struct cgroup *cgroup)
+{
+    cgroup_close_fds(cgroup);
+    for (int i = 0; i < DROP_TRIES && cgroup_remove(cgroups, cgroup) != 0; i++) {
+        (void)nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+    }
 }

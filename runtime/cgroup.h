@@ -92,4 +92,8 @@ void cgroup_read(const struct cgroups *cgroups, const struct cgroup *cgroup,
 #define CGROUP_E_BUSY 1
 int cgroup_remove(const struct cgroups *cgroups, struct cgroup *cgroup);
 
+/* Closes and removes one in which nobody is left. The kernel may call it busy for some
+ * milliseconds more: those are waited for. */
+void cgroup_drop(const struct cgroups *cgroups, struct cgroup *cgroup);
+
 #endif /* RUNTIME_CGROUP_H */

@@ -20,6 +20,7 @@
 #include "engine/base/mem.h"
 #include "runtime/client.h"
 #include "runtime/request.h"
+#include "runtime/watch.h"
 
 #define READY_TIMEOUT_MS 40000 /* the lock alone may take 30 s */
 #define TICK_MS 5
@@ -180,7 +181,7 @@ static void abandon(struct launcher *launcher)
     }
     if (launcher->pid > 0) {
         (void)kill(launcher->pid, SIGKILL);
-        (void)waitpid(launcher->pid, NULL, 0);
+        watch_reap(launcher->pid, NULL);
     }
     mem_free(launcher);
 }

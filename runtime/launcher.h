@@ -112,10 +112,14 @@ void environment_destroy(struct environment *environment);
 
 /* Unpacks a zip (`archive`: a sealed memfd, taken over and closed) into the code cache under `code`
  * (hex of its hash), in an unprivileged child. Already there: succeeds at once. `error` is
- * NULL, or says what is wrong with the archive; valid during the callback. */
+ * NULL or a sentence; valid during the callback. */
 typedef void (*launcher_unpack_cb)(void *arg, const char *error);
 int launcher_unpack(struct launcher *launcher, const char *code, int archive, void *arg,
                     launcher_unpack_cb cb);
+
+/* Such a sentence is about the archive and will be the same again; else it is about the
+ * machine or the cache, and another try may do. */
+#define LAUNCHER_BLAMES_ARCHIVE "the archive"
 
 /* What the kernel and the user's rights give, one line each, for `pawl doctor`:
  * calls `line` with is_ok, the thing, and what its absence costs. */

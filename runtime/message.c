@@ -28,6 +28,13 @@ static void add_fds(struct msghdr *header, union fd_space *space, const int *fds
     memcpy(CMSG_DATA(cmsg), fds, sizeof(int) * fd_count);
 }
 
+/* The kernel has no memory for it now, or too many descriptors are on their way: nobody is
+ * gone. A socket that blocks does not say AGAIN, and these are as rare as they are short. */
+static bool is_passing(int error)
+{
+    return error == EAGAIN || error == ETOOMANYREFS || error == ENOBUFS || error == ENOMEM;
+}
+
 int message_send(int fd, const struct message *message, const int *fds, size_t fd_count)
 {
     struct iovec iov = {.iov_base = (void *)(uintptr_t)message, .iov_len = sizeof *message};
@@ -43,7 +50,7 @@ int message_send(int fd, const struct message *message, const int *fds, size_t f
         n = sendmsg(fd, &header, MSG_NOSIGNAL);
     } while (n < 0 && errno == EINTR);
     if (n < 0) {
-        return (errno == EAGAIN || errno == ETOOMANYREFS) ? MESSAGE_E_AGAIN : MESSAGE_E_GONE;
+        return is_passing(errno) ? MESSAGE_E_AGAIN : MESSAGE_E_GONE;
     }
     return 0;
 }
@@ -78,7 +85,7 @@ int message_receive(int fd, struct message *ret_message, struct message_fds *ret
         n = recvmsg(fd, &header, MSG_CMSG_CLOEXEC);
     } while (n < 0 && errno == EINTR);
     if (n < 0) {
-        return (errno == EAGAIN) ? MESSAGE_E_AGAIN : MESSAGE_E_GONE;
+        return is_passing(errno) ? MESSAGE_E_AGAIN : MESSAGE_E_GONE;
     }
     take_fds(&header, ret_fds);
     if (n != sizeof *ret_message || (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {

@@ -51,7 +51,9 @@ static void say(const struct init *init, uint32_t kind, const char *text)
     struct message message = {.kind = kind};
 
     (void)snprintf(message.text, sizeof message.text, "%s", text);
-    (void)message_send(init->control, &message, NULL, 0);
+    if (message_send(init->control, &message, NULL, 0) != 0) {
+        _exit(1); /* the launcher waits for it: our end says that something was wrong */
+    }
 }
 
 static void fail(const struct init *init) __attribute__((noreturn));

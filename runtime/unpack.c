@@ -288,7 +288,7 @@ static pid_t fork_watched(struct unpacks *unpacks, struct watch *watch, watch_cb
 
     if (pid > 0 && watch_add(unpacks->loop, watch, pidfd, EPOLLIN, cb) != 0) {
         (void)kill(pid, SIGKILL);
-        (void)waitpid(pid, NULL, 0);
+        watch_reap(pid, NULL);
         (void)close(pidfd);
         return -1;
     }
@@ -303,7 +303,7 @@ static void on_swept(struct watch *watch, uint32_t events)
     struct list *item = unpacks->running.next;
 
     (void)events;
-    (void)waitpid(unpacks->sweeper_pid, NULL, 0);
+    watch_reap(unpacks->sweeper_pid, NULL);
     watch_close(unpacks->loop, &unpacks->sweeper);
     while (item != &unpacks->running) {
         struct unpack *unpack = container_of(item, struct unpack, link);
@@ -387,6 +387,17 @@ static void settle(struct unpack *unpack, const struct message *message)
     start_sweeper(unpacks);
 }
 
+/* Limits of time and memory end it by a signal: those an archive can bring about. */
+static void describe_end(int status, char *text, size_t size)
+{
+    if (WIFSIGNALED(status)) {
+        (void)snprintf(text, size, "the archive ended its unpacker by signal %d", WTERMSIG(status));
+    } else {
+        (void)snprintf(text, size, "the unpacker ended with status %d",
+                       WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+    }
+}
+
 static void on_unpacked(struct watch *watch, uint32_t events)
 {
     struct unpack *unpack = container_of(watch, struct unpack, pidfd);
@@ -395,15 +406,11 @@ static void on_unpacked(struct watch *watch, uint32_t events)
     int status = 0;
 
     (void)events;
-    (void)waitpid(unpack->pid, &status, 0);
+    watch_reap(unpack->pid, &status);
     if (message_receive(unpack->result, &message, &fds) != 0) {
         memset(&message, 0, sizeof message);
         message.is_failed = 1;
-        (void)snprintf(
-            message.text, sizeof message.text,
-            "the archive could not be unpacked: its unpacker ended by signal %d, status %d",
-            WIFSIGNALED(status) ? WTERMSIG(status) : 0,
-            WIFEXITED(status) ? WEXITSTATUS(status) : -1);
+        describe_end(status, message.text, sizeof message.text);
     }
     message_fds_close(&fds);
     watch_close(unpack->unpacks->loop, &unpack->pidfd);
@@ -457,13 +464,14 @@ static int fork_child(struct unpack *unpack, struct failure *failure)
     if (base->is_sandboxed) {
         r = base_map_user(base, unpack->pid, base_outer_user(base, UNPACK_SLOT), failure);
     }
+    if (r == 0 && message_send(unpack->result, &mapped, NULL, 0) != 0) {
+        r = failure_errno(failure, "speak to an unpacker");
+    }
     if (r != 0) {
         (void)kill(unpack->pid, SIGKILL);
-        (void)waitpid(unpack->pid, NULL, 0);
-        return r;
+        watch_reap(unpack->pid, NULL);
     }
-    (void)message_send(unpack->result, &mapped, NULL, 0);
-    return 0;
+    return r;
 }
 
 static void start_child(struct unpack *unpack)
@@ -490,7 +498,7 @@ static const char *refuse(const struct unpacks *unpacks, const char *code, int m
         return "the code has no name";
     }
     if (!is_sealed(memfd)) {
-        return "the archive is not in a sealed memfd";
+        return "no sealed memfd holds the archive";
     }
     if (unpacks->running_count >= UNPACKS_MAX || unpacks->code_count >= UNPACK_CODES_MAX) {
         return "too many archives at once";

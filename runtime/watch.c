@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "engine/base/err.h"
@@ -75,4 +76,10 @@ int watch_run_once(int loop, int timeout_ms)
         watch->cb(watch, event.events);
     }
     return n;
+}
+
+void watch_reap(pid_t pid, int *ret_status)
+{
+    while (waitpid(pid, ret_status, 0) < 0 && errno == EINTR) {
+    }
 }

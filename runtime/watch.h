@@ -4,6 +4,7 @@
 #define RUNTIME_WATCH_H
 
 #include <stdint.h>
+#include <sys/types.h>
 
 struct watch;
 typedef void (*watch_cb)(struct watch *watch, uint32_t events);
@@ -29,5 +30,9 @@ void watch_close(int loop, struct watch *watch);
 /* Waits for one event (-1: without end) and calls back. 1 if there was one, 0 after the
  * time, or a negative error. */
 int watch_run_once(int loop, int timeout_ms);
+
+/* Waits for a child that has ended, or was killed and is about to. `ret_status` may be
+ * NULL. */
+void watch_reap(pid_t pid, int *ret_status);
 
 #endif /* RUNTIME_WATCH_H */

@@ -97,10 +97,10 @@ static int check_name(struct zip_entry *entry, struct failure *failure)
     size_t len = entry->name_len;
 
     if (len == 0 || len > ZIP_NAME_MAX) {
-        return failure_text(failure, "a name in the archive has %zu bytes", len);
+        return failure_text(failure, "the archive has a name of %zu bytes", len);
     }
     if (!is_readable((const uint8_t *)entry->name, len)) {
-        return failure_text(failure, "a name in the archive holds characters that are not allowed");
+        return failure_text(failure, "the archive has a name with characters that are not allowed");
     }
     entry->is_directory = entry->name[len - 1] == '/';
     if (!is_path(entry->name, len)) {
@@ -116,7 +116,7 @@ static int named(struct failure *failure, const struct zip_entry *entry, const c
 {
     int len = (entry->name_len > 100) ? 100 : entry->name_len;
 
-    return failure_text(failure, "%.*s in the archive %s", len, entry->name, what);
+    return failure_text(failure, "the archive's %.*s %s", len, entry->name, what);
 }
 
 /* Only plain files and directories; the upper half of the attributes is a Unix mode if
@@ -335,7 +335,7 @@ static int check_together(const struct zip_index *index, uint32_t directory_offs
     int r;
 
     if (sorted == NULL) {
-        return failure_text(failure, "out of memory");
+        return failure_text(failure, "no memory to read an archive");
     }
     for (uint32_t i = 0; i < index->count; i++) {
         sorted[i] = &index->entries[i];
@@ -386,7 +386,7 @@ int zipcheck_open(struct zip_index *ret_index, struct bytes archive, struct fail
     }
     ret_index->entries = mem_calloc(directory.count + 1, sizeof *ret_index->entries);
     if (ret_index->entries == NULL) {
-        return failure_text(failure, "out of memory");
+        return failure_text(failure, "no memory to read an archive");
     }
     r = read_all(ret_index, &directory, archive, failure);
     if (r != 0) {

@@ -140,7 +140,8 @@ static void init_state(struct driver *driver, uv_loop_t *loop)
     driver->timer.data = driver;
     driver->evict_timer.data = driver;
     driver->close_timer.data = driver;
-    driver->handles_open = 4;
+    full_init(driver);
+    driver->handles_open = 5;
 }
 
 static int open_parts(struct driver *driver, const char *data_dir, struct keyring *keyring)
@@ -241,6 +242,7 @@ static void close_handles(struct driver *driver)
     uv_close((uv_handle_t *)&driver->evict_timer, on_handle_closed);
     uv_close((uv_handle_t *)&driver->close_timer, on_handle_closed);
     uv_close((uv_handle_t *)&driver->upkeep_timer, on_handle_closed);
+    uv_close((uv_handle_t *)&driver->full_timer, on_handle_closed);
 }
 
 /* What was committed while the pool closed still has to come back. */
@@ -259,6 +261,7 @@ static void on_pool_closed(void *arg)
 {
     struct driver *driver = arg;
 
+    full_close(driver);
     on_settle(&driver->close_timer);
 }
 

@@ -38,6 +38,7 @@ struct driver {
     uv_timer_t evict_timer;
     uv_timer_t close_timer;
     uv_timer_t upkeep_timer;
+    uv_timer_t full_timer;
     uint64_t opened_lsn;          /* the end of the log when this life began */
     int64_t armed_ms;             /* what `timer` was set for */
     int64_t cold_ms;              /* earliest wake of an execution that is not hot; 0 = none */
@@ -45,6 +46,8 @@ struct driver {
     uint64_t payload_bytes;       /* kept by all hot executions */
     struct list waits;            /* struct list_wait.link */
     struct list requests;         /* struct pending.link */
+    struct list held;             /* struct task.link: until the journal has room */
+    bool is_tick_due;             /* one was left out meanwhile */
     uint64_t drain_until;         /* loop time */
     uint32_t handles_open;
 
@@ -138,11 +141,20 @@ static inline struct hot *hot_of(const struct exec *exec)
 int64_t driver_now_ms(void);
 struct id driver_make_id(struct driver *driver);
 
+/* --- full.c: what the journal's reserve is not for */
+void full_init(struct driver *driver);
+bool full_may_use_reserve(const struct task *task);
+/* True when the task was kept for later, was refused, or is not needed now. */
+bool full_holds(struct task *task);
+/* At the end: what is still kept is refused. Nobody waits for it any more. */
+void full_close(struct driver *driver);
+
 /* --- task.c */
 struct task *task_create(struct driver *driver, enum command_kind kind, const struct id *exec_id,
                          task_done done, void *arg);
 void task_submit(struct task *task);
 void task_drop(struct task *task); /* instead: it is not needed after all */
+void task_refuse(struct task *task, enum refusal refusal, const char *message);
 struct bytes task_copy(struct task *task, struct bytes bytes);
 struct bytes task_error(struct task *task, const char *type, const char *message);
 void driver_release_waiting(struct driver *driver);

@@ -172,7 +172,7 @@ static void commit(struct task *task)
 {
     task->append = (struct journal_append){.kind = JOURNAL_FRAME,
                                            .data = buf_bytes(&task->frame),
-                                           .is_reserved = exec_is_closed(task->exec)};
+                                           .is_reserved = full_may_use_reserve(task)};
     if (fault_commit(task, after_commit, task_finish)) {
         return;
     }
@@ -273,10 +273,20 @@ void driver_release_waiting(struct driver *driver)
     }
 }
 
+void task_refuse(struct task *task, enum refusal refusal, const char *message)
+{
+    task->refusal = refusal;
+    task->message = message;
+    task_finish(task);
+}
+
 void task_submit(struct task *task)
 {
     struct driver *driver = task->driver;
 
+    if (full_holds(task)) {
+        return;
+    }
     apply(task);
     driver_release_waiting(driver);
 }

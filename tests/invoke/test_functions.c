@@ -155,8 +155,11 @@ static void test_refusals_of_the_registry_have_their_names(void **state)
         EXPECT(door, CREATE, "", WITH(""), all[i].status, all[i].name);
     }
     fake.refusal = 0;
-    fake.change_error = "there is no bootstrap in it";
-    EXPECT(door, CREATE, "", WITH(""), 400, "Could not unzip uploaded file: there is no bootstrap");
+    fake.change_error = "the code cache is full";
+    EXPECT(door, CREATE, "", WITH(""), 500, "cannot be taken in now: the code cache is full");
+    fake.change_error = "the archive has no bootstrap";
+    EXPECT(door, CREATE, "", WITH(""), 400,
+           "Could not unzip uploaded file: the archive has no bootstrap");
 }
 
 static void test_functions_are_shown_by_name_and_arn(void **state)

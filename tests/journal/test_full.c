@@ -169,6 +169,45 @@ static void test_a_journal_filled_to_the_brim_recovers_by_expiry(void **state)
     fixture_fini(&f);
 }
 
+/* --- what is on its way --------------------------------------------------------------- */
+
+#define CROWD 40
+
+/* How many entries are taken before new work would be refused, with the loop standing
+ * still: so that nothing of it is known to be committed. */
+static int count_until_full(struct fixture *f, struct put *puts)
+{
+    static uint8_t value[100000];
+    int count = 0;
+
+    while (count < CROWD && !journal_is_full(f->journal)) {
+        puts[count] = (struct put){.calls = 0};
+        put_object(f, &puts[count], "key", value, sizeof value);
+        count++;
+    }
+    return count;
+}
+
+static void test_new_work_on_its_way_counts_as_used(void **state)
+{
+    static struct put puts[CROWD];
+    struct fixture f;
+    int count;
+
+    (void)state;
+    fixture_init(&f);
+    f.options.log_map_bytes = (uint64_t)2 << 20;
+    fixture_open(&f);
+    count = count_until_full(&f, puts);
+    assert_in_range(count, 5, 20); /* of 85 % of 2 MiB, with pages not quite filled */
+    wait_puts(&f, puts, (size_t)count);
+    wait_applied(&f);
+    for (int i = 0; i < count; i++) {
+        put_fini(&puts[i]);
+    }
+    fixture_fini(&f);
+}
+
 /* --- memory ---------------------------------------------------------------------------- */
 
 static int fail_after;
@@ -230,6 +269,7 @@ int main(void)
         cmocka_unit_test(test_a_burst_that_does_not_fit_is_not_lost_by_reopening),
         cmocka_unit_test(test_full_views_refuse_then_go_on_after_expiry),
         cmocka_unit_test(test_a_journal_filled_to_the_brim_recovers_by_expiry),
+        cmocka_unit_test(test_new_work_on_its_way_counts_as_used),
         cmocka_unit_test(test_open_survives_each_failed_allocation),
     };
 

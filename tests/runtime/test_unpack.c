@@ -30,6 +30,13 @@ static void assert_still_works(struct fixture *f)
     run_fini(&run);
 }
 
+/* It is the caller's to repair. */
+static void assert_about_archive(const char *error, const char *why)
+{
+    assert_has(error, why);
+    assert_memory_equal(error, LAUNCHER_BLAMES_ARCHIVE, strlen(LAUNCHER_BLAMES_ARCHIVE));
+}
+
 static void assert_refused(struct fixture *f, const struct zip_file *files, size_t count,
                            const struct zip_lies *lies, const char *why)
 {
@@ -39,7 +46,7 @@ static void assert_refused(struct fixture *f, const struct zip_file *files, size
     const struct run_options options = {.code = code};
 
     zip_make(&zip, files, count, lies);
-    assert_has(unpack_bytes(f, buf_bytes(&zip), code), why);
+    assert_about_archive(unpack_bytes(f, buf_bytes(&zip), code), why);
     buf_fini(&zip);
     (void)run_all(&run, f, "", &options); /* and nothing of it is there */
     assert_has(run.text, "is not in the cache");
@@ -160,7 +167,7 @@ static void test_names_that_are_too_long_or_too_deep_are_refused(void **state)
     for (size_t i = 100; i < 1025; i += 100) {
         name[i] = '/';
     }
-    assert_one_refused(*state, (struct zip_file){.name = name}, "has 1025 bytes");
+    assert_one_refused(*state, (struct zip_file){.name = name}, "a name of 1025 bytes");
     for (size_t i = 0; i < 130; i++) {
         name[i] = (i % 2 == 0) ? 'a' : '/';
     }
@@ -190,7 +197,7 @@ static void test_the_same_name_twice_is_refused(void **state)
 
     assert_refused(*state, files, 2, NULL, "twice");
     assert_refused(*state, apart, 3, NULL, "twice");
-    assert_refused(*state, both, 2, NULL, "unpack a/b");
+    assert_refused(*state, both, 2, NULL, "the archive's a/b");
 }
 
 /* --- kinds ---------------------------------------------------------------------------- */
@@ -256,8 +263,8 @@ static void test_bytes_that_are_no_zip_are_refused(void **state)
 {
     char code[32];
 
-    assert_has(unpack_bytes(*state, bytes_of("", 0), code), "empty");
-    assert_has(unpack_bytes(*state, bytes_of("PK", 2), code), "not a zip");
+    assert_about_archive(unpack_bytes(*state, bytes_of("", 0), code), "empty");
+    assert_about_archive(unpack_bytes(*state, bytes_of("PK", 2), code), "not a zip");
     assert_has(unpack_bytes(*state, bytes_of("PK\5\6aaaaaaaaaaaaaaaaaaaaaaaaaaa", 30), code),
                "zip");
 }
@@ -295,7 +302,7 @@ static void test_a_bomb_of_zeros_is_refused(void **state)
 
     fixture_zip(&zip, "zeros", bytes_of(zeros, len));
     assert_true(zip.len < 100000);
-    assert_has(unpack_bytes(*state, buf_bytes(&zip), code), "more than 200 times");
+    assert_about_archive(unpack_bytes(*state, buf_bytes(&zip), code), "more than 200 times");
     buf_fini(&zip);
     mem_free(zeros);
 }
@@ -315,7 +322,7 @@ static void test_output_beyond_the_claimed_size_is_refused(void **state)
             memcpy(zip.data + i + 24, claimed, 4);
         }
     }
-    assert_has(unpack_bytes(*state, buf_bytes(&zip), code), "not as long as the archive says");
+    assert_about_archive(unpack_bytes(*state, buf_bytes(&zip), code), "not as long as it says");
     buf_fini(&zip);
     mem_free(zeros);
 }
@@ -359,7 +366,7 @@ static void test_20000_files_come_out_and_20001_do_not(void **state)
     assert_string_equal(unpack_bytes(*state, buf_bytes(&zip), code), "");
     buf_fini(&zip);
     zip_of_random(&zip, 20001, 10);
-    assert_has(unpack_bytes(*state, buf_bytes(&zip), code), "more than 20000 files");
+    assert_about_archive(unpack_bytes(*state, buf_bytes(&zip), code), "more than 20000 files");
     buf_fini(&zip);
 }
 
@@ -373,7 +380,7 @@ static void test_250_mb_come_out_and_one_more_does_not(void **state)
     assert_string_equal(unpack_bytes(*state, buf_bytes(&zip), code), "");
     buf_fini(&zip);
     zip_of_random(&zip, 26, 10u << 20);
-    assert_has(unpack_bytes(*state, buf_bytes(&zip), code), "more than 250 MB");
+    assert_about_archive(unpack_bytes(*state, buf_bytes(&zip), code), "more than 250 MB");
     buf_fini(&zip);
 }
 
@@ -383,7 +390,7 @@ static void test_an_archive_of_more_than_50_mb_is_refused(void **state)
     uint8_t *bytes = mem_calloc(1, len);
     char code[32];
 
-    assert_has(unpack_bytes(*state, bytes_of(bytes, len), code), "more than 50 MB");
+    assert_about_archive(unpack_bytes(*state, bytes_of(bytes, len), code), "more than 50 MB");
     mem_free(bytes);
 }
 
@@ -508,7 +515,7 @@ static void test_an_archive_that_can_still_change_is_refused(void **state)
     while (!answer.is_done) {
         (void)uv_run(&f->loop, UV_RUN_ONCE);
     }
-    assert_has(answer.error, "not in a sealed memfd");
+    assert_has(answer.error, "no sealed memfd holds the archive");
 }
 
 static void test_a_code_whose_name_is_a_path_is_refused(void **state)
