@@ -47,6 +47,10 @@ class Violation(Exception):
     pass
 
 
+def says_why(words):
+    return " error " in words or "pawl:" in words
+
+
 class Result:
     """What came of one story."""
 
@@ -320,16 +324,23 @@ class Story:
             file.seek(self.log_at)
             return " | ".join(file.read().splitlines()[-3:])
 
+    def await_reason(self):
+        """What it printed last may still be on its way to the file."""
+        end = time.monotonic() + 2
+        while not says_why(self.last_words()) and time.monotonic() < end:
+            time.sleep(0.01)
+        return self.last_words()
+
     def judge_end(self, was_asked):
         """The exit code of a faulty daemon is one of those documented, and its log says why."""
         code = self.daemon.process.returncode
         self.result.endings.append(code)
-        words = self.last_words()
+        words = self.await_reason() if code != 0 else self.last_words()
         if code not in EXITS or (code == 0 and not was_asked):
             raise Violation(f"ended with {code}: {words}")
         if code == 1 and self.daemon.ready.is_set():
             raise Violation(f"ended with 1 while it served: {words}")
-        if code != 0 and "error" not in words and "pawl:" not in words:
+        if code != 0 and not says_why(words):
             raise Violation(f"ended with {code} and no sentence: {words}")
 
     def revive(self):
