@@ -189,8 +189,8 @@ void journal_update_ref(struct journal *journal)
 static void hand_over(struct journal *journal)
 {
     if (journal->fresh_count > 0) {
+        writer_queue(journal->writer, &journal->fresh, journal->fresh_count);
         journal->fresh_count = 0;
-        writer_queue(journal->writer, &journal->fresh);
     }
 }
 

@@ -68,6 +68,22 @@ void monitor_wait(struct monitor *monitor, int64_t until_ms)
     (void)error;
 }
 
+void monitor_wait_us(struct monitor *monitor, int64_t us)
+{
+    struct timespec until;
+    int error;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += us * 1000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_nsec -= 1000000000;
+        until.tv_sec++;
+    }
+    error = pthread_cond_timedwait(&monitor->cond, &monitor->mutex, &until);
+    assert(error == 0 || error == ETIMEDOUT);
+    (void)error;
+}
+
 int64_t thread_now_ms(void)
 {
     struct timespec now;

@@ -21,6 +21,9 @@ void monitor_signal(struct monitor *monitor);
 /* Until signalled; with `until_ms` not 0 at most to that time of thread_now_ms(). */
 void monitor_wait(struct monitor *monitor, int64_t until_ms);
 
+/* At most so long, less than a second; may end early. */
+void monitor_wait_us(struct monitor *monitor, int64_t us);
+
 int64_t thread_now_ms(void);
 
 /* A joinable thread with all signals blocked: they are the loop's. */

@@ -27,6 +27,8 @@
 #define TRIM_MAX 16384U  /* in one commit */
 #define TRIM_IDLE 65536U /* trimmed in commits of their own when this much is left */
 #define RETRY_MS 200
+#define GATHER_MIN 24U
+#define GATHER_US 300
 #define TIGHT_PERCENT 85U
 
 struct writer {
@@ -36,6 +38,8 @@ struct writer {
 
     /* Guarded by the monitor. */
     struct list waiting;
+    size_t waiting_count;
+    size_t gather_count; /* of the last batch, if it was large: as many are worth a moment */
     struct list done;
     struct writer_stats stats;
     uint64_t trim_to;
@@ -92,9 +96,23 @@ static bool is_due(const struct writer *writer)
            trimmable(writer) >= TRIM_IDLE;
 }
 
+/* A commit costs as much for one entry as for fifty. After a large batch the next one gets
+ * a moment to become as large; where little is under way nothing is waited for. */
+static void gather(struct writer *writer)
+{
+    if (writer->gather_count > writer->waiting_count && !writer->is_stopping &&
+        !writer->is_blocked) {
+        writer->is_sleeping = true;
+        monitor_wait_us(&writer->monitor, GATHER_US);
+        writer->is_sleeping = false;
+    }
+    writer->gather_count = 0;
+}
+
 /* True when there is something to do, false when it is time to end. */
 static bool wait_for_work(struct writer *writer)
 {
+    gather(writer);
     while (!is_due(writer)) {
         if (writer->is_stopping && list_is_empty(&writer->waiting)) {
             return false;
@@ -119,6 +137,7 @@ static size_t take_batch(struct writer *writer, struct list *batch, uint64_t *by
         list_push_back(batch, item);
         count++;
     }
+    writer->waiting_count -= count;
     return count;
 }
 
@@ -236,6 +255,7 @@ static void write_batch(struct writer *writer)
     }
     monitor_lock(&writer->monitor);
     if (r == LOG_FULL) {
+        writer->waiting_count += count;
         list_splice_back(&batch, &writer->waiting); /* back to the front, as it was */
         list_splice_back(&writer->waiting, &batch);
         return;
@@ -244,6 +264,7 @@ static void write_batch(struct writer *writer)
         return;
     }
     finish_batch(writer, &batch, count, bytes);
+    writer->gather_count = (count >= GATHER_MIN) ? count : 0;
     monitor_unlock(&writer->monitor);
     writer->options.on_commit(writer->options.arg);
     monitor_lock(&writer->monitor);
@@ -317,11 +338,14 @@ void writer_destroy(struct writer *writer)
     }
 }
 
-void writer_queue(struct writer *writer, struct list *reqs)
+void writer_queue(struct writer *writer, struct list *reqs, size_t count)
 {
     monitor_lock(&writer->monitor);
     list_splice_back(&writer->waiting, reqs);
-    wake(writer);
+    writer->waiting_count += count;
+    if (writer->waiting_count >= writer->gather_count) {
+        wake(writer);
+    }
     monitor_unlock(&writer->monitor);
 }
 

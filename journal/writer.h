@@ -27,7 +27,7 @@ void writer_stop(struct writer *writer);
 void writer_destroy(struct writer *writer);
 
 /* Hands over requests, in LSN order; the list becomes empty. */
-void writer_queue(struct writer *writer, struct list *reqs);
+void writer_queue(struct writer *writer, struct list *reqs, size_t count);
 
 /* Moves the requests that are durable to the back of `done`. */
 void writer_take_done(struct writer *writer, struct list *done);
