@@ -129,6 +129,7 @@ static void init_state(struct driver *driver, uv_loop_t *loop)
     list_init(&driver->free_tasks);
     list_init(&driver->free_runs);
     list_init(&driver->idle);
+    list_init(&driver->leaving);
     list_init(&driver->waits);
     list_init(&driver->requests);
     driver->prng.state = (uint64_t)driver_now_ms() << 20 ^ (uint64_t)now.tv_nsec;

@@ -10,7 +10,8 @@
 
 #define AGAIN_MS 1000
 #define EVICT_MS 200
-#define EVICT_MAX 20000U /* in one go */
+#define EVICT_MAX 256U /* in one turn of the loop: a quarter of a millisecond */
+#define EVICT_MORE_MS 2
 #define INPUT_KEPT_BYTES_MAX 4096U
 
 struct hot *hot_create(struct driver *driver, struct exec *exec)
@@ -302,40 +303,59 @@ static bool is_idle(const struct hot *hot)
     return core_can_evict(hot->exec) && list_is_empty(&hot->waiters) && hot->run == NULL;
 }
 
-static void on_evict(uv_timer_t *timer)
+/* It ends here or nobody can use it: it is forgotten as soon as the views hold all of it. */
+static bool is_leaving(const struct hot *hot)
 {
-    struct driver *driver = timer->data;
+    return hot->exec->is_missing || hot->exec->is_damaged || exec_is_closed(hot->exec);
+}
 
-    hot_evict_some(driver);
-    if (!list_is_empty(&driver->idle)) {
-        (void)uv_timer_start(&driver->evict_timer, on_evict, EVICT_MS, 0);
+static void unlist(struct hot *hot)
+{
+    if (!list_is_empty(&hot->idle_link)) {
+        list_remove(&hot->idle_link);
+        hot->driver->idle_count -= hot->is_leaving ? 0 : 1;
     }
 }
 
-static bool wants_eviction(const struct driver *driver, const struct hot *hot)
+/* At the end of the list that is right for it now, so that both are oldest first. */
+static void enlist(struct hot *hot)
 {
-    return hot->exec->is_missing || hot->exec->is_damaged || exec_is_closed(hot->exec) ||
-           driver->idle_count > driver->options.hot_max;
+    struct driver *driver = hot->driver;
+
+    unlist(hot);
+    hot->is_leaving = is_leaving(hot);
+    driver->idle_count += hot->is_leaving ? 0 : 1;
+    list_push_back(hot->is_leaving ? &driver->leaving : &driver->idle, &hot->idle_link);
+}
+
+static bool wants_eviction(const struct driver *driver)
+{
+    return !list_is_empty(&driver->leaving) || driver->idle_count > driver->options.hot_max;
+}
+
+static void on_evict(uv_timer_t *timer)
+{
+    struct driver *driver = timer->data;
+    bool is_more = hot_evict_some(driver);
+
+    if (wants_eviction(driver)) {
+        (void)uv_timer_start(&driver->evict_timer, on_evict, is_more ? EVICT_MORE_MS : EVICT_MS, 0);
+    }
 }
 
 void hot_settle(struct hot *hot)
 {
     struct driver *driver = hot->driver;
-    bool was_idle = !list_is_empty(&hot->idle_link);
 
     set_timer(hot);
     due_arm(driver);
-    if (is_idle(hot) != was_idle) {
-        if (was_idle) {
-            list_remove(&hot->idle_link);
-            driver->idle_count--;
-        } else {
-            list_push_back(&driver->idle, &hot->idle_link);
-            driver->idle_count++;
-        }
+    if (is_idle(hot)) {
+        enlist(hot);
+    } else {
+        unlist(hot);
     }
-    if (!list_is_empty(&hot->idle_link) && wants_eviction(driver, hot) &&
-        !uv_is_active((uv_handle_t *)&driver->evict_timer) && !driver->is_closing) {
+    if (wants_eviction(driver) && !uv_is_active((uv_handle_t *)&driver->evict_timer) &&
+        !driver->is_closing) {
         (void)uv_timer_start(&driver->evict_timer, on_evict, EVICT_MS, 0);
     }
 }
@@ -348,28 +368,38 @@ static void evict(struct hot *hot)
     if (!exec->is_missing) {
         due_note_cold(driver, exec_wake_ms(exec));
     }
-    list_remove(&hot->idle_link);
-    driver->idle_count--;
+    unlist(hot);
     hot_destroy(hot);
     core_evict(driver->core, exec);
 }
 
-void hot_evict_some(struct driver *driver)
+/* The oldest, until one is not yet in the views. */
+static void evict_from(struct list *list, const uint32_t *count, uint32_t count_max,
+                       uint64_t applied, uint32_t *left)
 {
-    uint64_t applied = journal_applied_lsn(driver->journal);
-    struct list *item = driver->idle.next;
+    while (*left > 0 && !list_is_empty(list) && *count > count_max) {
+        struct hot *hot = container_of(list->next, struct hot, idle_link);
 
-    for (uint32_t i = 0; i < EVICT_MAX && item != &driver->idle; i++) {
-        struct hot *hot = container_of(item, struct hot, idle_link);
-
-        item = item->next;
         if (!is_idle(hot)) {
-            list_remove(&hot->idle_link);
-            driver->idle_count--;
-        } else if (hot->last_lsn <= applied && wants_eviction(driver, hot)) {
+            unlist(hot); /* it comes back when it is */
+        } else if (hot->last_lsn > applied) {
+            return;
+        } else {
             evict(hot);
         }
+        (*left)--;
     }
+}
+
+bool hot_evict_some(struct driver *driver)
+{
+    static const uint32_t always = 1;
+    uint64_t applied = journal_applied_lsn(driver->journal);
+    uint32_t left = EVICT_MAX;
+
+    evict_from(&driver->leaving, &always, 0, applied, &left);
+    evict_from(&driver->idle, &driver->idle_count, driver->options.hot_max, applied, &left);
+    return left == 0;
 }
 
 static void turn_away(struct hot *hot)

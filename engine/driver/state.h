@@ -33,7 +33,8 @@ struct driver {
 
     struct list idle; /* struct hot.idle_link: may be evicted, oldest first */
     uint32_t idle_count;
-    struct heap timers; /* struct hot.timer */
+    struct list leaving; /* likewise, and nobody needs them */
+    struct heap timers;  /* struct hot.timer */
     uv_timer_t timer;
     uv_timer_t evict_timer;
     uv_timer_t close_timer;
@@ -119,6 +120,7 @@ struct hot {
     struct list waiters;                /* struct waiter.link */
     struct list payloads;               /* recent ones, for the next INVOKE */
     struct list idle_link;
+    bool is_leaving; /* where idle_link is: in driver->leaving, else in ->idle */
     struct heap_node timer;
     uint64_t environment;  /* that ran it last */
     uint64_t known_record; /* that environment has the state as of this record */
@@ -162,8 +164,8 @@ void driver_release_waiting(struct driver *driver);
 /* --- hot.c */
 struct hot *hot_create(struct driver *driver, struct exec *exec);
 void hot_load(struct driver *driver, struct exec *exec);
-void hot_settle(struct hot *hot); /* after a task: timers, idleness */
-void hot_evict_some(struct driver *driver);
+void hot_settle(struct hot *hot);           /* after a task: timers, idleness */
+bool hot_evict_some(struct driver *driver); /* true: there may be more */
 void hot_forget_all(struct driver *driver); /* at the end: waiters are told to come back */
 void hot_keep_payload(struct hot *hot, const struct record *record, uint64_t record_no);
 const struct payload *hot_find_payload(const struct hot *hot, uint64_t record_no, bool is_error);
