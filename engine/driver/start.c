@@ -589,14 +589,15 @@ static const char *check_request(const struct invoke_request *request,
     return check_tenancy(config, request->tenant_id);
 }
 
-static bool is_overloaded(struct driver *driver, struct invoke_request *request)
+/* What is not journaled needs no space in the journal. */
+static bool is_overloaded(struct driver *driver, struct invoke_request *request, bool is_journaled)
 {
     if (driver->is_closing) {
         answer_error(request, 503, "ServiceException", "The daemon is shutting down: try again.");
-    } else if (journal_is_full(driver->journal)) {
+    } else if (is_journaled && journal_is_full(driver->journal)) {
         answer_error(request, 503, "ServiceException",
                      "The journal is full: free disk space or raise [journal] sizes.");
-    } else if (journal_is_lagging(driver->journal)) {
+    } else if (is_journaled && journal_is_lagging(driver->journal)) {
         answer_error(request, 429, "TooManyRequestsException", "Rate exceeded: try again.");
     } else {
         return false;
@@ -636,6 +637,7 @@ void driver_invoke(struct driver *driver, struct invoke_request *request)
     struct function_revision *revision;
     struct bytes qualifier;
     const char *message;
+    bool is_journaled;
 
     request->state = NULL;
     if (!find_function(driver, request, &function, &qualifier)) {
@@ -657,10 +659,11 @@ void driver_invoke(struct driver *driver, struct invoke_request *request)
         request->cb(request);
         return;
     }
-    if (is_overloaded(driver, request)) {
+    is_journaled = revision->config.is_durable || request->type == INVOKE_EVENT;
+    if (is_overloaded(driver, request, is_journaled)) {
         return;
     }
-    if (revision->config.is_durable || request->type == INVOKE_EVENT) {
+    if (is_journaled) {
         start_execution(driver, request, revision);
     } else {
         run_invoke_plain(driver, revision, request);

@@ -159,6 +159,11 @@ class FullTest(unittest.TestCase):
         self.assertEqual(self.api.get_function(EVENT)["Configuration"]["FunctionName"], EVENT)
         self.assertEqual(self.execution("ended")["Status"], "SUCCEEDED")
 
+    def check_plain(self):
+        """An ordinary invoke writes nothing to the journal."""
+        answer = self.api.invoke(EVENT, json.dumps({"event": "plain"}))
+        self.assertNotIn("x-amz-function-error", answer.headers, answer.body)
+
     def execution(self, name):
         return self.api.get_execution(self.client.arns[name])
 
@@ -186,6 +191,7 @@ class FullTest(unittest.TestCase):
     def check_all(self):
         self.check_refusal()
         self.check_reads()
+        self.check_plain()
         self.check_ends()
         self.check_growth_waits()
 
