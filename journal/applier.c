@@ -14,6 +14,7 @@
 #define EAGER_ENTRIES (JOURNAL_LAG_ENTRIES / 4)
 #define BATCH_BYTES_MAX ((size_t)32 << 20)
 #define RETRY_MS 200
+#define EXPIRE_STEP 1000U /* some 50 ms */
 #define TIGHT_PERCENT 85U
 #define STOP_PERCENT 95U /* the rest is for expiry */
 
@@ -205,22 +206,22 @@ static void apply(struct applier *applier, uint64_t to)
     applier->options.on_apply(applier->options.arg, applier->batch.last_lsn);
 }
 
-/* Deletes at most `max`; where that does not fit a full map, fewer at a time, since
- * each deletion needs some pages before it frees more. */
-static int expire_some(struct applier *applier, int64_t now_ms, uint32_t max)
+/* Deletes at most `*max`, of which it leaves what was not needed; where that does not fit a
+ * full map, fewer at a time, since each deletion needs some pages before it frees more. */
+static int expire_some(struct applier *applier, int64_t now_ms, uint32_t *max)
 {
     struct views *views = applier->options.views;
-    uint32_t step = max;
+    uint32_t step = *max;
     bool is_done = false;
     int r = 0;
 
-    while (r == 0 && !is_done && max > 0) {
-        uint32_t left = (step < max) ? step : max;
+    while (r == 0 && !is_done && *max > 0) {
+        uint32_t left = (step < *max) ? step : *max;
         uint32_t tried = left;
 
         r = views_expire(views, now_ms, &left, &is_done);
         is_done = is_done && left > 0;
-        max -= (r == 0) ? tried - left : 0;
+        *max -= (r == 0) ? tried - left : 0;
         if (r == VIEWS_FULL && step > 1) {
             step = (step > 4) ? step / 4 : 1;
             r = (env_touch(&views->env) < 0) ? ERR_IO : 0;
@@ -229,18 +230,23 @@ static int expire_some(struct applier *applier, int64_t now_ms, uint32_t max)
     return r;
 }
 
-static void expire(struct applier *applier, int64_t now_ms, uint32_t max)
+/* One step of at most `max`; what is left to do after it, since between two steps the views
+ * catch up. */
+static uint32_t expire(struct applier *applier, int64_t now_ms, uint32_t max)
 {
-    int r = expire_some(applier, now_ms, max);
+    uint32_t step = (max < EXPIRE_STEP) ? max : EXPIRE_STEP;
+    uint32_t left = step;
+    int r = expire_some(applier, now_ms, &left);
 
     if (r < 0) {
         end_process(applier);
     }
     if (r == VIEWS_FULL) {
         note_full(applier);
-    } else {
-        check_fullness(applier); /* there may be room now */
+        return 0;
     }
+    check_fullness(applier); /* there may be room now */
+    return (left == 0) ? max - step : 0;
 }
 
 /* With the monitor held on entry and on return. */
@@ -255,12 +261,16 @@ static void work(struct applier *applier)
     applier->pending_ms = thread_now_ms(); /* of what is committed from now on */
     monitor_unlock(&applier->monitor);
     if (expire_max > 0) {
-        expire(applier, expire_ms, expire_max);
+        expire_max = expire(applier, expire_ms, expire_max);
     }
     if (to > applier_applied_lsn(applier)) {
         apply(applier, to);
     }
     monitor_lock(&applier->monitor);
+    if (applier->expire_max == 0 && !applier->is_stopping) {
+        applier->expire_ms = expire_ms;
+        applier->expire_max = expire_max;
+    }
     if (applier->committed_lsn == applier_applied_lsn(applier)) {
         applier->pending_ms = 0;
     }

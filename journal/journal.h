@@ -175,8 +175,8 @@ int journal_get_object(struct journal *journal, struct bytes key, struct buf *re
 
 /* --- upkeep --------------------------------------------------------------------- */
 
-/* Deletes closed executions whose retention is over, at most `max`, in the
- * applier. Returns at once. */
+/* Deletes closed executions whose retention is over, at most `max`, in the applier, which
+ * keeps the views up to date between small steps of it. Returns at once. */
 void journal_expire(struct journal *journal, int64_t now_ms, uint32_t max);
 
 /* A hot backup of both environments into `dir` (created, must be empty), made by a

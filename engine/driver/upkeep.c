@@ -5,7 +5,7 @@
 
 #define FIRST_MS 1000
 #define EACH_MS 60000
-#define EXPIRE_MAX 10000U /* in one go */
+#define EXPIRE_MAX 10000000U /* until the next time; in small steps, see the applier */
 #define LOOKED_AT_MAX 10000U
 
 struct user_search {

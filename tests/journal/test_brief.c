@@ -4,6 +4,7 @@
 
 #define START_MS 1000
 #define PROBLEM_MAX 320
+#define MANY 2500
 
 static const struct made_step first = {
     .status = EXEC_RUNNING, .events = 1, .notes = 1, .time_ms = START_MS, .wake_ms = 1};
@@ -167,6 +168,42 @@ static void test_a_name_stays_for_a_while(void **state)
     expect_sound(f);
 }
 
+/* More than the applier deletes in one step. */
+static void test_all_that_has_expired_goes(void **state)
+{
+    static struct put puts[2 * MANY];
+    struct fixture *f = *state;
+    struct prng prng = {.state = 6};
+    struct made_step last = last_step(100);
+    struct journal_stats stats;
+
+    for (int i = 0; i < MANY; i++) {
+        struct made made;
+
+        made_init(&made, &prng, START_MS);
+        made_step(&made, &prng,
+                  &(struct made_step){
+                      .status = EXEC_RUNNING, .events = 1, .time_ms = START_MS, .payload = 100},
+                  &puts[2 * i].data);
+        made_step(&made, &prng, &last, &puts[2 * i + 1].data);
+        put_entry(f, &puts[2 * i], JOURNAL_FRAME);
+        put_entry(f, &puts[2 * i + 1], JOURNAL_FRAME);
+        made_fini(&made);
+    }
+    wait_puts(f, puts, 2 * MANY);
+    wait_applied(f);
+    journal_get_stats(f->journal, &stats);
+    assert_int_equal(stats.executions, MANY);
+    journal_expire(f->journal, last.time_ms + FRAME_BRIEF_MS, UINT32_MAX);
+    while (stats.executions > 0) {
+        put_object_now(f, "between", "steps", 5); /* the views go on meanwhile */
+        journal_get_stats(f->journal, &stats);
+    }
+    for (int i = 0; i < 2 * MANY; i++) {
+        put_fini(&puts[i]);
+    }
+}
+
 /* A frame that says so without an end is none. */
 static void test_only_an_end_is_brief(void **state)
 {
@@ -195,6 +232,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_without_a_name_nothing_is_left, fixture_set_up,
                                         fixture_tear_down),
         cmocka_unit_test_setup_teardown(test_a_name_stays_for_a_while, fixture_set_up,
+                                        fixture_tear_down),
+        cmocka_unit_test_setup_teardown(test_all_that_has_expired_goes, fixture_set_up,
                                         fixture_tear_down),
         cmocka_unit_test(test_only_an_end_is_brief),
     };
