@@ -16,6 +16,7 @@
 #define DELAY_FACTOR 4
 #define RETRY_AFTER_MS_MAX 20000
 #define RESTART_MS 10000 /* a daemon that was there and is gone may be back by then */
+#define START_MS 3000    /* of a daemon whose socket is there */
 #define RESTART_POLL_MS 100
 #define URL_BASE "http://localhost"
 
@@ -184,17 +185,27 @@ static bool is_lost(CURLcode code)
            code == CURLE_PARTIAL_FILE;
 }
 
-/* Once the daemon has been seen to go away, refused connections are waited out. */
+/* A socket without a daemon: one was killed, and perhaps another is coming. */
+static bool is_refused(CURL *curl)
+{
+    long number = 0;
+
+    (void)curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &number);
+    return number == ECONNREFUSED;
+}
+
+/* Refused connections are waited out, longer once the daemon has been seen to go away. */
 static CURLcode perform(const struct transfer *transfer, bool was_lost)
 {
     CURL *curl = transfer->session->curl;
-    int64_t until_ms = cli_elapsed_ms() + RESTART_MS;
+    int64_t until_ms = cli_elapsed_ms() + (was_lost ? RESTART_MS : START_MS);
     CURLcode code;
 
     for (;;) {
         transfer->reply->body.len = 0;
         code = curl_easy_perform(curl);
-        if (code != CURLE_COULDNT_CONNECT || !was_lost || cli_elapsed_ms() >= until_ms) {
+        if (code != CURLE_COULDNT_CONNECT || !(was_lost || is_refused(curl)) ||
+            cli_elapsed_ms() >= until_ms) {
             return code;
         }
         cli_sleep_ms(RESTART_POLL_MS);

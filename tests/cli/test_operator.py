@@ -116,6 +116,19 @@ class Everywhere(case.Case):
         self.assert_code(result, 5)
         self.assertIn("no daemon listens on", result.err)
 
+    def test_a_daemon_that_is_starting_is_waited_for(self):
+        path = os.path.join(self.directory, "pawl.sock")
+        with socket.socket(socket.AF_UNIX) as dead:
+            dead.bind(path)
+        with subprocess.Popen([case.PROGRAM, "status", "--output", "json"],
+                              env=self.environment(), stdout=subprocess.PIPE) as child:
+            with self.assertRaises(subprocess.TimeoutExpired):
+                child.wait(0.3)  # it has met the socket and has not given up
+            os.unlink(path)
+            self.script(Answer(200, {"Version": "1"}))
+            out, _ = child.communicate(timeout=case.TIMEOUT_S)
+        self.assertEqual(json.loads(out), {"Version": "1"})
+
     def test_too_long_a_socket_path_is_exit_2(self):
         self.assert_code(self.pawl("status", "--socket", "/" + "x" * 200), 2)
 
