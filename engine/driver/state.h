@@ -186,8 +186,6 @@ void run_dispatch(struct hot *hot, uint32_t attempt);
 void run_fence(struct hot *hot);
 void run_notify(struct hot *hot);
 void run_committed(struct hot *hot);
-void run_invoke_plain(struct driver *driver, struct function_revision *revision,
-                      struct invoke_request *request);
 void callback_id_make(const struct driver *driver, const struct exec *exec, struct bytes op_id,
                       char text[TOKEN_TEXT_MAX]);
 void operation_of(const struct driver *driver, const struct exec *exec, const struct op *op,
@@ -199,10 +197,28 @@ void child_start(struct task *task, const struct action *action);
 void child_taken_in(struct task *task);
 void child_ended(struct task *task);
 
-/* --- start.c */
+/* --- answer.c */
+void invoke_answer_error(struct invoke_request *request, int status, const char *name,
+                         const char *message);
+void invoke_answer_result(struct invoke_request *request, bool has_payload, struct bytes payload,
+                          bool is_error, struct bytes error);
+
+/* --- waiter.c */
 void waiters_answer(struct task *task);
+/* The execution has ended before: its outcome is read from the views. */
+void waiter_answer_stored(struct task *task, struct waiter *waiter);
+void waiter_abandon(struct waiter *waiter);
+
+/* --- plain.c */
+void plain_invoke(struct driver *driver, struct function_revision *revision,
+                  struct invoke_request *request);
+void plain_abandon(struct run *run);
+
+/* --- start.c */
 void start_fill(struct task *task, struct function_revision *revision, struct bytes name,
                 struct bytes payload, bool has_payload, enum exec_kind kind);
+
+/* --- reference.c */
 /* Qualified ARN of a function's newest code. */
 struct bytes arena_function(struct arena *arena, const struct function *function);
 struct bytes arn_of(struct arena *arena, const struct exec *exec);
