@@ -185,7 +185,15 @@ void run_free(struct run *run);
 void run_dispatch(struct hot *hot, uint32_t attempt);
 void run_fence(struct hot *hot);
 void run_notify(struct hot *hot);
-void run_committed(struct hot *hot);
+
+/* --- resume.c */
+void run_committed(struct hot *hot); /* what had to wait for the commit is sent */
+void run_send(struct run *run);      /* INVOKE, now or when the views have what it needs */
+/* How many have changed since change `after`: the last ones of exec->changes. */
+uint32_t operations_changed(const struct exec *exec, uint64_t after);
+/* False when a payload is not in memory. */
+bool operation_fill_payloads(const struct hot *hot, const struct op *op,
+                             struct wire_operation *ret);
 void callback_id_make(const struct driver *driver, const struct exec *exec, struct bytes op_id,
                       char text[TOKEN_TEXT_MAX]);
 void operation_of(const struct driver *driver, const struct exec *exec, const struct op *op,
