@@ -271,6 +271,12 @@ class CheckerTest(unittest.TestCase):
         self.execution["Result"] = '{"steps":{"s0":"n0","a2":"n1"}}'
         self.found(self.rows, self.executions, "outcomes")
 
+    def test_damaged_values_are_found_and_do_not_end_the_checker(self):
+        self.executions[ARN][0]["Result"] = '{"steps":{"s0":,"a2":"n2"}}'
+        self.found(self.rows, self.executions, "outcomes")
+        self.executions[ARN][1][2]["StepSucceededDetails"]["Result"] = result('"n')
+        self.found(self.rows, self.executions, "checkpoints")
+
     def test_overlaps_and_oddities_are_found(self):
         self.rows.append([2600, "overlap", ARN, "", 0, "i3", "i2"])
         self.rows.append([2600, "odd", ARN, "", 0, "", "strange"])
