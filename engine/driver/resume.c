@@ -221,6 +221,24 @@ static int list_operations(struct run *run, struct arena *arena, struct wire_inv
     return 0;
 }
 
+/* Every result that an operation has was found: a workflow is never told less than what is
+ * recorded. */
+static int check_whole(const struct wire_invoke *invoke)
+{
+    if (invoke->has_payload && invoke->payload.data == NULL) {
+        return ERR_CORRUPT;
+    }
+    for (size_t i = 0; i < invoke->operation_count; i++) {
+        const struct wire_operation *operation = &invoke->operations[i];
+
+        if ((operation->has_result && operation->result.data == NULL) ||
+            (operation->has_error && operation->error.data == NULL)) {
+            return ERR_CORRUPT;
+        }
+    }
+    return 0;
+}
+
 static void send_everything(struct run *run)
 {
     struct arena arena;
@@ -233,6 +251,9 @@ static void send_everything(struct run *run)
     r = list_operations(run, &arena, &invoke);
     if (r == 0) {
         r = view_walk(run->driver, &run->exec->id, fill_visit, &filling);
+    }
+    if (r == 0) {
+        r = check_whole(&invoke);
     }
     if (r == 0) {
         send_filled(run, &arena, &invoke);
