@@ -156,10 +156,11 @@ def put_to_sleep(stage, figures, limits, count, due_s):
     before, before_all = machine.memory(stage.daemon.process.pid)
     cost = Cost(stage)
     began = time.monotonic()
-    run = stage.load("sleeper:$LATEST", event=True, connections=256, seconds=120, count=count,
+    seconds = max(120, count // 2500)
+    run = stage.load("sleeper:$LATEST", event=True, connections=256, seconds=seconds, count=count,
                      prefix=f"{due_s} ")
     if run["count"] != count:
-        raise BenchError(f"only {run['count']} were started in 120 s")
+        raise BenchError(f"only {run['count']} were started in {seconds} s")
     wait_asleep(stage)
     took = time.monotonic() - began
     each = cost.each(count, run["client_cpu_s"])
