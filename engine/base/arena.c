@@ -36,6 +36,16 @@ void arena_fini(struct arena *arena)
     arena->used = 0;
 }
 
+size_t arena_bytes(const struct arena *arena)
+{
+    size_t bytes = 0;
+
+    for (const struct arena_block *block = arena->block; block != NULL; block = block->next) {
+        bytes += sizeof *block + block->cap;
+    }
+    return bytes;
+}
+
 /* The newest block is the largest, unless one message was huge. */
 void arena_reset(struct arena *arena)
 {

@@ -28,6 +28,9 @@ void arena_reset(struct arena *arena);
 /* Zeroed, aligned for any type; NULL when memory or the limit ends. */
 void *arena_alloc(struct arena *arena, size_t size) __attribute__((warn_unused_result));
 
+/* What it takes of the process's memory: whole blocks, also where little of one is used. */
+size_t arena_bytes(const struct arena *arena);
+
 /* A copy with a zero byte behind it (not counted in `len`); `data` NULL on failure. */
 struct bytes arena_copy(struct arena *arena, struct bytes bytes);
 

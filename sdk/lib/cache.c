@@ -12,9 +12,11 @@ int cache_init(struct cache *cache, size_t bytes_max)
     return 0;
 }
 
+/* What the process would have back: an arena takes whole blocks, of which a short execution
+ * uses a tenth. */
 static size_t size_of(const struct state *state)
 {
-    return sizeof *state + state->arena.used +
+    return sizeof *state + arena_bytes(&state->arena) +
            state->memos.bucket_count * sizeof(struct table_node *);
 }
 

@@ -32,6 +32,26 @@ static struct state *take(struct cache *cache, uint8_t number, uint64_t base)
 
 /* --- the cache ---------------------------------------------------------------------- */
 
+/* Of memory that is really taken: an execution of a few bytes has blocks of its own. */
+static void test_small_executions_do_not_exceed_the_cache(void **state)
+{
+    struct cache cache;
+    struct list *item;
+    size_t taken = 0;
+
+    (void)state;
+    assert_int_equal(cache_init(&cache, 100000), 0);
+    for (uint8_t number = 1; number <= 200; number++) {
+        cache_put(&cache, make_state(number, 10, 10));
+    }
+    list_for_each (item, &cache.lru) {
+        taken += arena_bytes(&container_of(item, struct state, lru)->arena);
+    }
+    assert_true(taken > 0);
+    assert_true(taken <= 100000);
+    cache_fini(&cache);
+}
+
 static void test_state_is_given_once_and_only_as_of_its_record(void **state)
 {
     struct cache cache;
@@ -282,6 +302,7 @@ static void test_deep_json_is_not_followed_for_ever(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_small_executions_do_not_exceed_the_cache),
         cmocka_unit_test(test_state_is_given_once_and_only_as_of_its_record),
         cmocka_unit_test(test_new_state_takes_the_place_of_the_old),
         cmocka_unit_test(test_cache_stays_in_its_bytes_and_drops_what_was_used_longest_ago),
