@@ -144,7 +144,9 @@ class Stage:
         return run
 
     def load(self, function, **options):
-        return self.end_load(self.start_load(function, **options))
+        run = self.end_load(self.start_load(function, **options))
+        self.api = Api(self.daemon.socket)  # the daemon may have closed an idle connection
+        return run
 
     # --- what it says ----------------------------------------------------------------
 
