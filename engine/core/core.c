@@ -339,6 +339,10 @@ static bool starts_anew(const struct exec *missing, const struct command *comman
     return command->kind == COMMAND_START && !command->is_known && missing->records == 0;
 }
 
+const char core_damaged_message[] =
+    "The records of this execution are damaged. It can be stopped; `pawl verify` tells which "
+    "record, and a backup has it.";
+
 /* A damaged execution can be looked at and ended, and its parent told of the end. */
 static bool is_harmless(enum command_kind kind)
 {
@@ -368,10 +372,7 @@ int core_apply(struct core *core, struct command *command, struct actions *ret_a
         return turn_refuse(&turn, REFUSAL_NOT_FOUND, "there is no such execution");
     }
     if (turn.exec != NULL && turn.exec->is_damaged && !is_harmless(command->kind)) {
-        return turn_refuse(
-            &turn, REFUSAL_DAMAGED,
-            "The records of this execution are damaged. It can be stopped; `pawl verify` "
-            "tells which record, and a backup has it.");
+        return turn_refuse(&turn, REFUSAL_DAMAGED, core_damaged_message);
     }
     r = decide(&turn);
     ret_actions->exec = turn.exec;
@@ -448,10 +449,7 @@ void core_evict(struct core *core, struct exec *exec)
 
 void core_chain_sent(struct exec *exec, struct op *op)
 {
-    if (!op->is_chain_sent) {
-        op->is_chain_sent = true;
-        exec->unsent_chains--;
-    }
+    exec_chain_sent(exec, op);
 }
 
 void core_delivered(struct exec *exec)

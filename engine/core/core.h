@@ -115,6 +115,9 @@ enum refusal {
     REFUSAL_DAMAGED,  /* its records cannot be read: only STOP and READ are taken */
 };
 
+/* What REFUSAL_DAMAGED says, and who reads such an execution should. */
+extern const char core_damaged_message[];
+
 enum action_kind {
     ACTION_DISPATCH, /* run attempt `attempt` */
     ACTION_FENCE,    /* attempt `attempt` must not go on */

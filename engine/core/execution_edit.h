@@ -5,6 +5,9 @@
 #include "engine/core/execution.h"
 
 /* An empty execution, LOADING; NULL without memory. */
+/* The target of `op` was started, or has even ended. */
+void exec_chain_sent(struct exec *exec, struct op *op);
+
 /* Makes of what was restored an execution as its head has it. */
 int exec_take_head(struct exec *exec, const struct exec_head *head);
 

@@ -271,7 +271,7 @@ static int evolve_callback(struct exec *exec, struct op *op, const struct record
     }
 }
 
-static void chain_is_known(struct exec *exec, struct op *op)
+void exec_chain_sent(struct exec *exec, struct op *op)
 {
     if (!op->is_chain_sent) {
         op->is_chain_sent = true;
@@ -307,7 +307,7 @@ static int evolve_chained(struct exec *exec, struct op *op, const struct record 
         exec->unsent_chains++;
         return 0;
     }
-    chain_is_known(exec, op);
+    exec_chain_sent(exec, op);
     if (record->kind == NOTE_CHAINED_RESULT) {
         if (op->has_pending_result) {
             return ERR_CORRUPT;

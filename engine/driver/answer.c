@@ -15,7 +15,7 @@ static void put_member(struct buf *json, const char *key, struct bytes text)
     json_quoted(json, text);
 }
 
-/* {"errorType","errorMessage","stackTrace"?,"errorData"?} of an error object. */
+/* {"errorType","errorMessage","stackTrace"?} of an error object. */
 static void put_error(struct buf *json, struct bytes encoded)
 {
     struct error_object error = {0};
@@ -26,15 +26,7 @@ static void put_error(struct buf *json, struct bytes encoded)
     json_open(json, '{');
     put_member(json, "errorType", error.type);
     put_member(json, "errorMessage", error.message);
-    if (error.stack_count > 0) {
-        json_key(json, "stackTrace");
-        json_open(json, '[');
-        for (size_t i = 0; i < error.stack_count; i++) {
-            json_element(json);
-            json_quoted(json, error.stack[i]);
-        }
-        json_close(json, ']');
-    }
+    error_put_stack(json, "stackTrace", &error);
     json_close(json, '}');
     arena_fini(&arena);
 }

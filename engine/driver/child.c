@@ -34,15 +34,7 @@ static const char *check_target(const struct function *function, const struct re
     if (config->is_durable && reference->qualifier.len == 0) {
         return "You cannot invoke a durable function using an unqualified ARN.";
     }
-    if (config->is_per_tenant && tenant_id.len == 0) {
-        return "The invoked function is enabled with tenancy configuration. Add a valid tenant ID "
-               "in your request and try again.";
-    }
-    if (!config->is_per_tenant && tenant_id.len > 0) {
-        return "The invoked function is not enabled with tenancy configuration. Remove the tenant "
-               "ID from your request and try again.";
-    }
-    return NULL;
+    return tenancy_refusal(config, tenant_id);
 }
 
 /* Looks the target up while the checkpoint is on its way to the core. */
@@ -147,17 +139,13 @@ static void start_child(struct driver *driver, struct exec *parent, struct op *o
     struct task *task = task_create(driver, COMMAND_START, &op->child_id, on_started, NULL);
     enum exec_kind kind = function->latest->config.is_durable ? EXEC_DURABLE : EXEC_EVENT;
     struct journal_head head;
-    struct arena arena;
     char name[ID_TEXT_LEN + 1];
 
     id_format(&op->child_id, name);
     start_fill(task, function->latest, bytes_of_text(name), action->payload, action->has_payload,
                kind);
     if (is_again) {
-        arena_init(&arena, 0);
-        task->command.is_known =
-            journal_get_head(driver->journal, &op->child_id, &arena, &head) == 0;
-        arena_fini(&arena);
+        task->command.is_known = journal_get_head(driver->journal, &op->child_id, NULL, &head) == 0;
         read_input(task, parent, op);
         seal_digest(task->command.started.payload, task->command.started.digest);
     }

@@ -11,9 +11,6 @@
 #define ITEMS_MAX 1000U
 #define PAGE_BYTES_MAX ((size_t)5 << 20)
 #define MARKER_KIND 'h'
-#define DAMAGED                                                                                    \
-    "The records of this execution are damaged. It can be stopped; `pawl verify` tells which "     \
-    "record, and a backup has it."
 
 static void put_text(struct buf *json, const char *key, struct bytes text)
 {
@@ -29,6 +26,20 @@ static void put_number(struct buf *json, const char *key, int64_t value)
     json_int(json, value);
 }
 
+void error_put_stack(struct buf *json, const char *key, const struct error_object *error)
+{
+    if (error->stack_count == 0) {
+        return;
+    }
+    json_key(json, key);
+    json_open(json, '[');
+    for (size_t i = 0; i < error->stack_count; i++) {
+        json_element(json);
+        json_quoted(json, error->stack[i]);
+    }
+    json_close(json, ']');
+}
+
 void history_put_error_object(struct buf *json, struct bytes encoded)
 {
     struct error_object error = {0};
@@ -40,15 +51,7 @@ void history_put_error_object(struct buf *json, struct bytes encoded)
     put_text(json, "ErrorMessage", error.message);
     put_text(json, "ErrorType", error.type);
     put_text(json, "ErrorData", error.data);
-    if (error.stack_count > 0) {
-        json_key(json, "StackTrace");
-        json_open(json, '[');
-        for (size_t i = 0; i < error.stack_count; i++) {
-            json_element(json);
-            json_quoted(json, error.stack[i]);
-        }
-        json_close(json, ']');
-    }
+    error_put_stack(json, "StackTrace", &error);
     json_close(json, '}');
     arena_fini(&arena);
 }
@@ -342,7 +345,7 @@ static void render_history(struct driver *driver, struct execution_request *requ
     r = view_walk(driver, &view->id, visit_event, &page);
     if (r < 0 || request->json.failed) {
         buf_fini(&request->json);
-        request_fail(request, 500, "ServiceException", DAMAGED);
+        request_fail(request, 500, "ServiceException", core_damaged_message);
         return;
     }
     if (request->is_reverse) {
@@ -441,7 +444,7 @@ static void render_execution(struct driver *driver, struct execution_request *re
     json_bool(json, request->has_data);
     if (request->has_data && view_walk(driver, &view->id, visit_ends, &ends) < 0) {
         buf_fini(json);
-        request_fail(request, 500, "ServiceException", DAMAGED);
+        request_fail(request, 500, "ServiceException", core_damaged_message);
         return;
     }
     json_close(json, '}');

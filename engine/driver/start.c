@@ -102,17 +102,10 @@ static bool find_by_id(struct driver *driver, const struct command *command, str
 {
     struct bytes name = command->started.name;
     struct journal_head head;
-    struct arena arena;
-    bool is_found;
 
-    if (!id_parse((const char *)name.data, name.len, ret_id)) {
-        return false;
-    }
-    arena_init(&arena, 0);
-    is_found = journal_get_head(driver->journal, ret_id, &arena, &head) == 0 &&
-               id_is_none(&head.name_hash) && id_equal(&head.function_id, &command->function_id);
-    arena_fini(&arena);
-    return is_found;
+    return id_parse((const char *)name.data, name.len, ret_id) &&
+           journal_get_head(driver->journal, ret_id, NULL, &head) == 0 &&
+           id_is_none(&head.name_hash) && id_equal(&head.function_id, &command->function_id);
 }
 
 /* A name that was used before leads to its execution, hot or not. */
@@ -138,17 +131,10 @@ static void find_known(struct driver *driver, struct task *task)
 static bool has_happened(struct driver *driver, const struct task *task)
 {
     struct journal_head head;
-    struct arena arena;
-    bool has;
 
-    if (!task->command.is_known) {
-        return false;
-    }
-    arena_init(&arena, 0);
-    has = journal_get_head(driver->journal, &task->command.exec_id, &arena, &head) == 0 &&
-          head.is_brief;
-    arena_fini(&arena);
-    return has;
+    return task->command.is_known &&
+           journal_get_head(driver->journal, &task->command.exec_id, NULL, &head) == 0 &&
+           head.is_brief;
 }
 
 /* Of an event that is not durable the client's own id is the name, so that a request that
@@ -158,43 +144,60 @@ static struct bytes name_of(const struct invoke_request *request)
     return (request->execution_name.len > 0) ? request->execution_name : request->client_token;
 }
 
-static void start_execution(struct driver *driver, struct invoke_request *request,
-                            struct function_revision *revision)
+/* What is asked for, as a command that is not submitted yet. */
+static struct task *make_start(struct driver *driver, struct invoke_request *request,
+                               struct function_revision *revision)
 {
     struct id id = driver_make_id(driver);
-    bool is_sync = request->type == INVOKE_REQUEST_RESPONSE;
-    struct waiter *waiter = is_sync ? mem_calloc(1, sizeof *waiter) : NULL;
-    struct task *task =
-        task_create(driver, COMMAND_START, &id, is_sync ? on_sync_started : on_event_started,
-                    is_sync ? (void *)waiter : (void *)request);
+    struct task *task = task_create(driver, COMMAND_START, &id, on_event_started, (void *)request);
     struct bytes name = name_of(request);
     char id_text[ID_TEXT_LEN + 1];
 
     id_format(&id, id_text);
-    if (name.len == 0) {
-        name = bytes_of_text(id_text);
-    }
-    start_fill(task, revision, name, request->payload, true,
-               revision->config.is_durable ? EXEC_DURABLE : EXEC_EVENT);
+    start_fill(task, revision, (name.len > 0) ? name : bytes_of_text(id_text), request->payload,
+               true, revision->config.is_durable ? EXEC_DURABLE : EXEC_EVENT);
     task->command.started.tenant_id = task_copy(task, request->tenant_id);
-    if (name_of(request).len > 0) {
+    if (name.len > 0) {
         find_known(driver, task);
     }
-    if (is_sync) {
-        list_init(&waiter->link);
-        waiter->driver = driver;
-        waiter->request = request;
-        request->state = waiter;
-        request->state_kind = INVOKE_STATE_WAITER;
-    } else {
-        request->state = task;
-        request->state_kind = INVOKE_STATE_TASK;
+    return task;
+}
+
+/* The caller waits for the end. False: no memory, and answered. */
+static bool add_waiter(struct task *task, struct invoke_request *request)
+{
+    struct waiter *waiter = mem_calloc(1, sizeof *waiter);
+
+    if (waiter == NULL) {
+        invoke_answer_error(request, 500, "ServiceException", "The daemon is out of memory.");
+        return false;
     }
+    list_init(&waiter->link);
+    waiter->driver = task->driver;
+    waiter->request = request;
+    request->state = waiter;
+    request->state_kind = INVOKE_STATE_WAITER;
+    task->done = on_sync_started;
+    task->arg = waiter;
+    return true;
+}
+
+static void start_execution(struct driver *driver, struct invoke_request *request,
+                            struct function_revision *revision)
+{
+    struct task *task = make_start(driver, request, revision);
+
     if (has_happened(driver, task)) {
         task_drop(task);
-        request->state = NULL;
         request->executed_version = "$LATEST";
         request->cb(request);
+        return;
+    }
+    if (request->type != INVOKE_REQUEST_RESPONSE) {
+        request->state = task;
+        request->state_kind = INVOKE_STATE_TASK;
+    } else if (!add_waiter(task, request)) {
+        task_drop(task);
         return;
     }
     driver->started++;
@@ -203,7 +206,7 @@ static void start_execution(struct driver *driver, struct invoke_request *reques
 
 /* --- the door -------------------------------------------------------------------------------- */
 
-static const char *check_tenancy(const struct function_config *config, struct bytes tenant_id)
+const char *tenancy_refusal(const struct function_config *config, struct bytes tenant_id)
 {
     if (config->is_per_tenant && tenant_id.len == 0) {
         return "The invoked function is enabled with tenancy configuration. Add a valid tenant ID "
@@ -236,7 +239,7 @@ static const char *check_request(const struct invoke_request *request,
     if (request->execution_name.len > 64) {
         return "DurableExecutionName has at most 64 characters.";
     }
-    return check_tenancy(config, request->tenant_id);
+    return tenancy_refusal(config, request->tenant_id);
 }
 
 /* What is not journaled needs no space in the journal. */

@@ -223,6 +223,8 @@ void plain_invoke(struct driver *driver, struct function_revision *revision,
 void plain_abandon(struct run *run);
 
 /* --- start.c */
+/* Why a function of this isolation cannot be invoked for this tenant id; NULL: it can. */
+const char *tenancy_refusal(const struct function_config *config, struct bytes tenant_id);
 void start_fill(struct task *task, struct function_revision *revision, struct bytes name,
                 struct bytes payload, bool has_payload, enum exec_kind kind);
 
@@ -245,6 +247,8 @@ bool reference_parse(struct bytes text, uint64_t tenant, struct reference *ret_r
 void requests_answer_all(struct driver *driver);
 
 /* --- history.c */
+/* A member with the lines of the stack; none when there are none. */
+void error_put_stack(struct buf *json, const char *key, const struct error_object *error);
 void history_put_error_object(struct buf *json, struct bytes encoded);
 
 /* --- view.c: walking the records of an execution in the views */

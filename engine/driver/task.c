@@ -230,8 +230,7 @@ static void apply(struct task *task)
     task->command.now_ms = driver_now_ms();
     CRASH_POINT(before_apply);
     if (fault_refuses(task)) {
-        task->refusal = REFUSAL_CONFLICT;
-        task_finish(task);
+        task_refuse(task, REFUSAL_CONFLICT, NULL);
         return;
     }
     r = core_apply(driver->core, &task->command, &actions);
@@ -246,9 +245,7 @@ static void apply(struct task *task)
         return;
     }
     if (r == CORE_REFUSED) {
-        task->refusal = actions.refusal;
-        task->message = actions.message;
-        task_finish(task);
+        task_refuse(task, actions.refusal, actions.message);
         return;
     }
     take_records(task, &actions);
