@@ -115,6 +115,22 @@ static void finish_failed_event(struct turn *turn)
     count_failure(turn, due_ms);
 }
 
+/* It comes back with a growing delay, until it is too old. */
+static void finish_throttled_event(struct turn *turn)
+{
+    const struct exec *exec = turn->exec;
+    int64_t due_ms = turn->command->now_ms +
+                     backoff_ms(core_get_limits(turn->core), exec->attempt - exec->failures);
+
+    if (due_ms > exec->start_ms + (int64_t)exec->event_age_s * 1000) {
+        fail_with_command(turn);
+        return;
+    }
+    turn_record(
+        turn,
+        (struct record){.kind = NOTE_FAILURE_COUNTED, .attempt = exec->failures, .due_ms = due_ms});
+}
+
 bool attempt_is_too_old(const struct turn *turn)
 {
     const struct exec *exec = turn->exec;
@@ -133,6 +149,10 @@ static void finish_failed(struct turn *turn)
         fail_with_command(turn);
     } else if (turn->command->is_uncounted) {
         turn_dispatch(turn);
+    } else if (exec->kind == EXEC_EVENT && turn->command->is_final) {
+        fail_with_command(turn);
+    } else if (exec->kind == EXEC_EVENT && turn->command->is_throttled) {
+        finish_throttled_event(turn);
     } else if (exec->kind == EXEC_EVENT) {
         finish_failed_event(turn);
     } else if (failures > limits->failures_max) {

@@ -91,6 +91,8 @@ struct command {
     bool has_error;
     bool is_retryable; /* ERROR: Runtime.*, Sandbox.*, Extension.*: at once */
     bool is_uncounted; /* ERROR: not the execution's fault (Pawl.Restarted) */
+    bool is_throttled; /* ERROR: there was no place; of an EVENT it counts as no attempt */
+    bool is_final;     /* ERROR: an EVENT is not tried again */
     struct bytes payload;
     struct bytes error;
 };

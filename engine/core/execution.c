@@ -25,6 +25,9 @@ static void free_texts(struct exec *exec)
     mem_free((void *)(uintptr_t)exec->function.data);
     mem_free((void *)(uintptr_t)exec->tenant_id.data);
     mem_free((void *)(uintptr_t)exec->parent_op.data);
+    mem_free((void *)(uintptr_t)exec->trace_id.data);
+    mem_free((void *)(uintptr_t)exec->on_success.data);
+    mem_free((void *)(uintptr_t)exec->on_failure.data);
 }
 
 void exec_destroy(struct exec *exec)
@@ -166,14 +169,28 @@ int64_t exec_timer_ms(const struct exec *exec)
     return earlier(timer_ms, exec->retry_ms);
 }
 
-/* A child that its parent does not know to have ended, and an operation whose
- * target may not have been started, must be found by recovery as well. */
+struct bytes exec_destination(const struct exec *exec)
+{
+    switch (exec->status) {
+    case EXEC_SUCCEEDED:
+        return exec->on_success;
+    case EXEC_FAILED:
+    case EXEC_TIMED_OUT:
+        return exec->on_failure;
+    default:
+        return (struct bytes){0};
+    }
+}
+
+/* A child that its parent does not know to have ended, an end that a destination does not
+ * have, and an operation whose target may not have been started, must be found by
+ * recovery as well. */
 int64_t exec_wake_ms(const struct exec *exec)
 {
     if (exec_is_closed(exec)) {
-        bool is_known = id_is_none(&exec->parent_exec) || exec->is_parent_notified;
+        bool has_listener = !id_is_none(&exec->parent_exec) || exec_destination(exec).len > 0;
 
-        return is_known ? EXEC_WAKE_NEVER : EXEC_WAKE_NOW;
+        return (has_listener && !exec->is_parent_notified) ? EXEC_WAKE_NOW : EXEC_WAKE_NEVER;
     }
     if (exec->is_damaged) {
         return EXEC_WAKE_NEVER;

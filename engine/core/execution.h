@@ -77,15 +77,19 @@ struct exec {
     bool is_committing;
     bool is_live; /* its attempt runs in this life of the daemon */
     bool is_held;
-    bool is_named;   /* in the core's table of names */
-    bool is_missing; /* loading found nothing: commands are refused */
-    bool is_damaged; /* not all of its records could be read: it can be stopped only */
-    bool is_parent_notified;
+    bool is_named;           /* in the core's table of names */
+    bool is_missing;         /* loading found nothing: commands are refused */
+    bool is_damaged;         /* not all of its records could be read: it can be stopped only */
+    bool is_parent_notified; /* or the destination: see exec_destination() */
     struct bytes name;
     struct bytes function; /* qualified ARN */
     struct bytes tenant_id;
     struct bytes parent_op;
+    struct bytes trace_id; /* may be empty */
+    struct bytes on_success;
+    struct bytes on_failure;
     struct id parent_exec;
+    struct id telling_id; /* of the execution that tells the destination */
     uint32_t revision;
     uint32_t retention_days;
     uint32_t retries_max;
@@ -150,6 +154,10 @@ struct exec_head {
 };
 
 struct op *exec_find_op(const struct exec *exec, struct bytes id);
+
+/* The function that is to be told how it ended; empty while it runs, when nobody is, and
+ * of one that was stopped. */
+struct bytes exec_destination(const struct exec *exec);
 
 /* When this execution next needs a TICK: epoch milliseconds; EXEC_WAKE_NOW while
  * an attempt is in flight, so that recovery finds it; EXEC_WAKE_NEVER. */

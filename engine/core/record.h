@@ -41,7 +41,7 @@ enum record_kind {
     NOTE_HEARTBEAT = 66,        /* of a callback */
     NOTE_FAILURE_COUNTED = 67,  /* of an invocation; `due_ms`: the next try */
     NOTE_CHAINED_RESULT = 68,   /* arrived while the parent's invocation ran */
-    NOTE_PARENT_NOTIFIED = 69,  /* the parent has this execution's end */
+    NOTE_PARENT_NOTIFIED = 69,  /* the parent, or the destination, has this execution's end */
     NOTE_HELD = 70,             /* replay differs from what is recorded */
     NOTE_EXECUTION_RESULT = 71, /* EXECUTION SUCCEED/FAIL came by checkpoint */
     NOTE_REDRIVEN = 72,         /* a held execution may go on */
@@ -80,7 +80,8 @@ struct record {
     struct bytes arn;         /* CHAINED_INVOKE_STARTED: of the child execution */
     int64_t start_ms;         /* INVOCATION_COMPLETED */
     struct id request_id;     /* INVOCATION_COMPLETED, NOTE_ATTEMPT_STARTED; the id of
-                                 the child execution in CHAINED_INVOKE_STARTED */
+                                 the child execution in CHAINED_INVOKE_STARTED, of the one
+                                 that tells a destination in EXECUTION_STARTED */
 
     /* EXECUTION_STARTED only */
     enum exec_kind exec_kind;
@@ -91,6 +92,9 @@ struct record {
     uint8_t digest[32];      /* of the input: same name, same payload? */
     struct id parent_exec;   /* none, or who started it by a chained invoke */
     struct bytes parent_op;
+    struct bytes trace_id;   /* as its caller gave it; may be empty */
+    struct bytes on_success; /* the function that is told of this end, or empty */
+    struct bytes on_failure;
 };
 
 /* Encodes {type, message} as an error object, in the form of sdk/wire/pawl.proto

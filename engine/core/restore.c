@@ -122,24 +122,34 @@ static void end_op(struct exec *exec, struct op *op, enum op_status status,
     heap_remove(&exec->deadlines, &op->deadline);
 }
 
+static bool keep_text(struct bytes *text, struct bytes from)
+{
+    text->data = mem_dup(from.data, from.len);
+    text->len = (text->data != NULL) ? from.len : 0;
+    return text->data != NULL;
+}
+
+/* Of what few executions have: nothing is kept of nothing. */
+static bool keep_rare(struct bytes *text, struct bytes from)
+{
+    return from.len == 0 || keep_text(text, from);
+}
+
 static int start_execution(struct exec *exec, const struct record *record)
 {
     if (exec->status != EXEC_STATUS_NONE) {
         return ERR_CORRUPT;
     }
-    exec->name.data = mem_dup(record->name.data, record->name.len);
-    exec->function.data = mem_dup(record->function.data, record->function.len);
-    exec->tenant_id.data = mem_dup(record->tenant_id.data, record->tenant_id.len);
-    exec->parent_op.data = mem_dup(record->parent_op.data, record->parent_op.len);
-    if (exec->name.data == NULL || exec->function.data == NULL || exec->tenant_id.data == NULL ||
-        exec->parent_op.data == NULL) {
+    if (!keep_text(&exec->name, record->name) || !keep_text(&exec->function, record->function) ||
+        !keep_text(&exec->tenant_id, record->tenant_id) ||
+        !keep_text(&exec->parent_op, record->parent_op) ||
+        !keep_rare(&exec->trace_id, record->trace_id) ||
+        !keep_rare(&exec->on_success, record->on_success) ||
+        !keep_rare(&exec->on_failure, record->on_failure)) {
         return ERR_NOMEM; /* exec_destroy() frees what is there */
     }
-    exec->name.len = record->name.len;
-    exec->function.len = record->function.len;
-    exec->tenant_id.len = record->tenant_id.len;
-    exec->parent_op.len = record->parent_op.len;
     exec->parent_exec = record->parent_exec;
+    exec->telling_id = record->request_id;
     exec->kind = record->exec_kind;
     exec->revision = record->revision;
     exec->retention_days = record->retention_days;

@@ -80,6 +80,7 @@ int turn_refuse(struct turn *turn, enum refusal refusal, const char *message)
     return CORE_REFUSED;
 }
 
+/* All attempts of an event are one request, as in Lambda: its id is the execution's. */
 void turn_dispatch(struct turn *turn)
 {
     struct exec *exec = turn->exec;
@@ -87,7 +88,9 @@ void turn_dispatch(struct turn *turn)
     turn_record(turn, (struct record){
                           .kind = NOTE_ATTEMPT_STARTED,
                           .attempt = exec->attempt + 1,
-                          .request_id = core_make_id(turn->core, turn->command->now_ms),
+                          .request_id = (exec->kind == EXEC_EVENT)
+                                            ? exec->id
+                                            : core_make_id(turn->core, turn->command->now_ms),
                       });
     exec->is_live = true;
     turn_action(turn, (struct action){.kind = ACTION_DISPATCH, .attempt = exec->attempt});

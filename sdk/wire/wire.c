@@ -177,6 +177,9 @@ static const struct proto_field record_fields[] = {
     F(29, FIXED, record, digest, 32),
     F(30, FIXED, record, parent_exec, sizeof(struct id)),
     F(31, BYTES, record, parent_op, OP_ID_MAX),
+    F(32, BYTES, record, trace_id, TEXT_MAX),
+    F(33, BYTES, record, on_success, TEXT_MAX),
+    F(34, BYTES, record, on_failure, TEXT_MAX),
 };
 MESSAGE(record, record);
 

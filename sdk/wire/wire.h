@@ -34,6 +34,7 @@ struct wire_operation {
     int64_t end_ms;
     int64_t due_ms;
     struct bytes callback_id;
+    bool is_updated; /* since the last invocation ended; not on the wire */
 };
 
 struct wire_hello {
