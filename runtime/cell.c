@@ -440,6 +440,7 @@ int cells_start(struct cells *cells, const struct order *order, struct failure *
     cell_move(cell, CELL_STARTING);
     cell->id = order->id;
     (void)snprintf(cell->code, sizeof cell->code, "%s", order->request.code);
+    (void)snprintf(cell->layers, sizeof cell->layers, "%s", order->request.layers);
     return 0;
 }
 
@@ -471,7 +472,9 @@ bool cells_use_code(const struct cells *cells, const char *code)
     struct list *item;
 
     list_for_each (item, &cells->live) {
-        if (strcmp(container_of(item, struct cell, link)->code, code) == 0) {
+        const struct cell *cell = container_of(item, struct cell, link);
+
+        if (strcmp(cell->code, code) == 0 || strcmp(cell->layers, code) == 0) {
             return true;
         }
     }

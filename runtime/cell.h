@@ -34,6 +34,7 @@ struct cell {
     unsigned number;
     uint64_t id; /* the daemon's; 0 for a spare */
     char code[REQUEST_NAME_MAX + 1];
+    char layers[REQUEST_NAME_MAX + 1];
     pid_t pid;
     struct watch control;
     struct watch pidfd;

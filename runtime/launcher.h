@@ -64,8 +64,11 @@ struct grant {
 };
 
 struct environment_spec {
-    const char *code;       /* name in the code cache, from launcher_unpack() */
+    const char *code;       /* name in the code cache, from launcher_unpack(): /var/task */
     const char *program;    /* below the code's root; NULL: "bootstrap" */
+    const char *layers;     /* name in the code cache, seen at /opt; NULL: none */
+    const char *runtime;    /* a host directory, seen at /var/runtime: its bootstrap is the
+                               program; NULL: none */
     const char *const *env; /* "NAME=value", NULL at the end */
     const struct grant *grants;
     size_t grant_count;
@@ -74,7 +77,14 @@ struct environment_spec {
     uint32_t pids_max;    /* 1,024 as in Lambda */
     uint32_t files_max;   /* 1,024 as in Lambda */
     uint32_t cpu_percent; /* 100 = one core; 0 = no limit */
+    /* A TCP socket that listens on the environment's own loopback: its descriptor comes as
+     * the first message on ret_fds[0], one byte with SCM_RIGHTS, before anything of the
+     * program's. The program finds the address in AWS_LAMBDA_RUNTIME_API. */
+    bool has_door;
 };
+
+/* Where the environment's door is; without isolation any free port is taken. */
+#define ENVIRONMENT_DOOR_PORT 9001
 
 struct environment;
 

@@ -75,38 +75,35 @@ static bool is_same_file(const char *path, const char *other)
            a.st_ino == b.st_ino;
 }
 
-static int check_private(const struct base *base, const char *path, const char *real,
-                         struct failure *failure)
+static int check_private(const struct base *base, const char *role, const char *path,
+                         const char *real, struct failure *failure)
 {
     if (meets(real, base->data_dir) || is_same_file(real, base->data_dir)) {
-        return failure_text(failure, "grant %.120s: it would show the data directory", path);
+        return failure_text(failure, "%s %.120s: it would show the data directory", role, path);
     }
     if (meets(real, base->cache_dir)) {
-        return failure_text(failure, "grant %.120s: it would show the code of others", path);
+        return failure_text(failure, "%s %.120s: it would show the code of others", role, path);
     }
     return 0;
 }
 
-static int open_grant(const struct base *base, const char *path, struct failure *failure,
-                      int *ret_tree)
+static int open_directory(const struct base *base, const char *path, const char *role,
+                          struct failure *failure, int *ret_tree)
 {
-    char *real = NULL;
+    bool is_grant = role[0] == 'g'; /* a runtime may well be below /usr */
+    char *real = realpath(path, NULL);
     struct stat st;
-    int r = check_reserved(path, failure);
+    int r = 0;
 
-    if (r != 0) {
-        return r;
-    }
-    real = realpath(path, NULL);
     if (real == NULL || lstat(real, &st) != 0) {
-        r = failure_errno(failure, "grant %.120s", path);
+        r = failure_errno(failure, "%s %.120s", role, path);
     } else if (!S_ISDIR(st.st_mode)) {
-        r = failure_text(failure, "grant %.120s: it is not a directory", path);
-    } else {
+        r = failure_text(failure, "%s %.120s: it is not a directory", role, path);
+    } else if (is_grant) {
         r = check_reserved(real, failure);
     }
     if (r == 0) {
-        r = check_private(base, path, real, failure);
+        r = check_private(base, role, path, real, failure);
     }
     if (r == 0) {
         r = open_read_only(AT_FDCWD, real, failure, ret_tree);
@@ -117,17 +114,41 @@ static int open_grant(const struct base *base, const char *path, struct failure 
 
 /* --- the order ------------------------------------------------------------------------ */
 
+/* The next one of the order's mounts. */
+static int add_cached(struct order *order, const struct base *base, const char *name,
+                      struct failure *failure)
+{
+    int r = open_read_only(base->code_dir, name, failure, &order->fds[order->fd_count]);
+
+    order->fd_count += (r == 0) ? 1 : 0;
+    return r;
+}
+
+static int add_directory(struct order *order, const struct base *base, const char *path,
+                         const char *role, struct failure *failure)
+{
+    int r = open_directory(base, path, role, failure, &order->fds[order->fd_count]);
+
+    order->fd_count += (r == 0) ? 1 : 0;
+    return r;
+}
+
 static int open_mounts(struct order *order, const struct base *base, struct failure *failure)
 {
-    int r =
-        open_read_only(base->code_dir, order->request.code, failure, &order->fds[order->fd_count]);
+    const struct request *request = &order->request;
+    int r = add_cached(order, base, request->code, failure);
 
-    for (size_t i = 0; r == 0; i++) {
-        order->fd_count++;
-        if (i == order->request.grant_count) {
-            break;
+    if (r == 0 && request->layers[0] != '\0') {
+        r = add_cached(order, base, request->layers, failure);
+    }
+    if (r == 0 && request->runtime[0] != '\0') {
+        r = add_directory(order, base, request->runtime, "runtime", failure);
+    }
+    for (size_t i = 0; i < request->grant_count && r == 0; i++) {
+        r = check_reserved(request->grants[i], failure);
+        if (r == 0) {
+            r = add_directory(order, base, request->grants[i], "grant", failure);
         }
-        r = open_grant(base, order->request.grants[i], failure, &order->fds[order->fd_count]);
     }
     return r;
 }
@@ -138,13 +159,12 @@ static void make_outputs_open(const struct order *order)
     (void)fchmod(order->fds[2], 0666);
 }
 
-static int check_code(const struct order *order, const struct base *base, struct failure *failure)
+static int check_code(const char *name, const struct base *base, struct failure *failure)
 {
     struct stat st;
 
-    if (fstatat(base->code_dir, order->request.code, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
-        !S_ISDIR(st.st_mode)) {
-        return failure_text(failure, "code %.100s is not in the cache", order->request.code);
+    if (fstatat(base->code_dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(st.st_mode)) {
+        return failure_text(failure, "code %.100s is not in the cache", name);
     }
     return 0;
 }
@@ -165,7 +185,10 @@ int order_open(struct order *ret_order, const struct base *base, uint64_t id,
     }
     r = request_read(&ret_order->request, ret_order->fds[0], failure);
     if (r == 0) {
-        r = check_code(ret_order, base, failure);
+        r = check_code(ret_order->request.code, base, failure);
+    }
+    if (r == 0 && ret_order->request.layers[0] != '\0') {
+        r = check_code(ret_order->request.layers, base, failure);
     }
     if (r == 0 && base->is_sandboxed) {
         make_outputs_open(ret_order);

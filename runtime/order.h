@@ -7,9 +7,10 @@
 #include "runtime/base.h"
 #include "runtime/message.h"
 
-/* In this order in the message: request, program's socket, its output, the mounts. */
+/* In this order in the message: request, program's socket, its output, the mounts: code,
+ * layers if there are any, the runtime if there is one, grants. */
 #define ORDER_FDS 3
-#define ORDER_FDS_MAX (ORDER_FDS + 1 + REQUEST_GRANTS_MAX)
+#define ORDER_FDS_MAX (ORDER_FDS + 3 + REQUEST_GRANTS_MAX)
 
 struct order {
     uint64_t id;

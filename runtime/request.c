@@ -13,7 +13,7 @@
 #include "engine/base/err.h"
 #include "runtime/launcher.h"
 
-#define REQUEST_VERSION 1u
+#define REQUEST_VERSION 2u
 #define REQUEST_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 struct header {
@@ -21,6 +21,7 @@ struct header {
     uint32_t bytes; /* of the strings behind the header */
     uint32_t grant_count;
     uint32_t env_count;
+    uint32_t has_door;
     struct request_limits limits;
 };
 
@@ -68,6 +69,8 @@ static void add_strings(struct buf *buf, const struct environment_spec *spec, st
 {
     add_string(buf, spec->code);
     add_string(buf, (spec->program != NULL) ? spec->program : "bootstrap");
+    add_string(buf, (spec->layers != NULL) ? spec->layers : "");
+    add_string(buf, (spec->runtime != NULL) ? spec->runtime : "");
     for (size_t i = 0; i < spec->grant_count; i++) {
         add_string(buf, spec->grants[i].path);
     }
@@ -82,6 +85,7 @@ int request_write(const struct environment_spec *spec)
     struct buf buf = {0};
     struct header header = {.version = REQUEST_VERSION,
                             .grant_count = (uint32_t)spec->grant_count,
+                            .has_door = spec->has_door ? 1 : 0,
                             .limits = {.memory_mb = spec->memory_mb,
                                        .tmp_mb = spec->tmp_mb,
                                        .pids_max = spec->pids_max,
@@ -156,14 +160,20 @@ static char *next_string(struct cursor *cursor)
     return start;
 }
 
+/* An absolute path without dots. */
+static bool is_plain_path(const char *path)
+{
+    return path[0] == '/' && strlen(path) < REQUEST_PROGRAM_MAX &&
+           (path[1] == '\0' || has_plain_parts(path + 1));
+}
+
 static int read_grants(struct request *request, struct cursor *cursor, uint32_t count,
                        struct failure *failure)
 {
     for (uint32_t i = 0; i < count; i++) {
         const char *path = next_string(cursor);
 
-        if (path == NULL || path[0] != '/' || strlen(path) >= REQUEST_PROGRAM_MAX ||
-            (path[1] != '\0' && !has_plain_parts(path + 1))) {
+        if (path == NULL || !is_plain_path(path)) {
             return failure_text(failure, "a grant is not an absolute path without dots");
         }
         request->grants[i] = path;
@@ -191,6 +201,22 @@ static int read_env(struct request *request, struct cursor *cursor, uint32_t cou
     }
     request->env[kept++] = program_fd;
     request->env[kept] = NULL;
+    request->env_count = kept;
+    return 0;
+}
+
+static int read_additions(struct request *request, struct cursor *cursor, struct failure *failure)
+{
+    request->layers = next_string(cursor);
+    request->runtime = (request->layers != NULL) ? next_string(cursor) : NULL;
+    if (request->layers == NULL ||
+        (request->layers[0] != '\0' && !request_is_name(request->layers))) {
+        return failure_text(failure, "the layers have no name");
+    }
+    if (request->runtime == NULL ||
+        (request->runtime[0] != '\0' && !is_plain_path(request->runtime))) {
+        return failure_text(failure, "the runtime is not an absolute path without dots");
+    }
     return 0;
 }
 
@@ -210,7 +236,10 @@ static int read_strings(struct request *request, const struct header *header,
         !has_plain_parts(request->program)) {
         return failure_text(failure, "the program is not a path below the code's root");
     }
-    r = read_grants(request, &cursor, header->grant_count, failure);
+    r = read_additions(request, &cursor, failure);
+    if (r == 0) {
+        r = read_grants(request, &cursor, header->grant_count, failure);
+    }
     return (r == 0) ? read_env(request, &cursor, header->env_count, failure) : r;
 }
 
@@ -254,6 +283,7 @@ static int read_map(struct request *request, struct failure *failure)
         return failure_text(failure, "a request has a wrong header");
     }
     request->limits = header.limits;
+    request->has_door = header.has_door != 0;
     r = check_limits(&request->limits, failure);
     return (r == 0) ? read_strings(request, &header, failure) : r;
 }

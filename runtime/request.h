@@ -1,6 +1,6 @@
 /* A start request: one sealed memfd with a fixed header and then strings, each with
- * its zero byte: code, program, grants, environment. Written by the daemon, read by
- * the launcher (limits, mounts) and by the environment's init (program, variables).
+ * its zero byte: code, program, layers, runtime, grants, environment. Written by the daemon, read
+ * by the launcher (limits, mounts) and by the environment's init (program, variables).
  *
  * The same form carries the launcher's own options. */
 #ifndef RUNTIME_REQUEST_H
@@ -33,10 +33,14 @@ struct request {
     struct request_limits limits;
     const char *code;
     const char *program;
+    const char *layers;  /* "" = none */
+    const char *runtime; /* "" = none */
+    bool has_door;
     const char *grants[REQUEST_GRANTS_MAX];
     size_t grant_count;
-    char *env[REQUEST_ENV_MAX + 2]; /* with PAWL_FD; NULL at the end */
-    void *map;                      /* everything above points into it */
+    char *env[REQUEST_ENV_MAX + 4]; /* with PAWL_FD and what door.c adds; NULL at the end */
+    size_t env_count;
+    void *map; /* everything above points into it */
     size_t map_bytes;
 };
 

@@ -23,8 +23,8 @@ static const char *const masked_dirs[] = {"acpi", "asound", "bus", "driver", "fs
 
 static int make_dirs(const struct base *base, struct failure *failure)
 {
-    static const char *const names[] = {"etc", "dev", "proc",     "tmp", "run",
-                                        "opt", "var", "var/task", "home"};
+    static const char *const names[] = {"etc", "dev", "proc",     "tmp",         "run",
+                                        "opt", "var", "var/task", "var/runtime", "home"};
     size_t i;
 
     for (i = 0; i < sizeof names / sizeof *names; i++) {
@@ -207,18 +207,29 @@ static int attach(int tree, const char *target, struct failure *failure)
     return 0;
 }
 
-int rootfs_furnish(const struct request *request, int code, const int *grants,
-                   struct failure *failure)
+size_t rootfs_count_mounts(const struct request *request)
+{
+    return 1 + (request->layers[0] != '\0' ? 1U : 0U) + (request->runtime[0] != '\0' ? 1U : 0U) +
+           request->grant_count;
+}
+
+int rootfs_furnish(const struct request *request, const int *mounts, struct failure *failure)
 {
     int r = mount_tmp(request->limits.tmp_mb, failure);
 
     if (r == 0) {
-        r = attach(code, ROOTFS_TASK, failure);
+        r = attach(*mounts++, ROOTFS_TASK, failure);
+    }
+    if (r == 0 && request->layers[0] != '\0') {
+        r = attach(*mounts++, ROOTFS_LAYERS, failure);
+    }
+    if (r == 0 && request->runtime[0] != '\0') {
+        r = attach(*mounts++, ROOTFS_RUNTIME, failure);
     }
     for (size_t i = 0; i < request->grant_count && r == 0; i++) {
         r = make_path(request->grants[i], failure);
         if (r == 0) {
-            r = attach(grants[i], request->grants[i], failure);
+            r = attach(mounts[i], request->grants[i], failure);
         }
     }
     if (r == 0 && mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | QUIET, NULL) != 0) {

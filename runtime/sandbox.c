@@ -18,6 +18,8 @@
 #include <unistd.h>
 
 #include "runtime/confine.h"
+#include "runtime/door.h"
+#include "runtime/launcher.h"
 #include "runtime/message.h"
 #include "runtime/program.h"
 #include "runtime/rootfs.h"
@@ -174,22 +176,22 @@ static int prepare(struct init *init)
 
 /* --- settling ----------------------------------------------------------------------- */
 
-enum { GO_REQUEST, GO_NATIVE, GO_OUTPUT, GO_CODE, GO_GRANTS };
+enum { GO_REQUEST, GO_NATIVE, GO_OUTPUT, GO_MOUNTS };
 
 static int furnish(struct init *init, const struct message_fds *fds)
 {
     struct request *request = &init->request;
     int r;
 
-    if (fds->count < GO_CODE) {
+    if (fds->count < GO_MOUNTS) {
         return failure_text(&init->failure, "the launcher sent too few descriptors");
     }
     r = request_read(request, fds->fds[GO_REQUEST], &init->failure);
     if (r == 0 && init->plan->base->is_sandboxed) {
-        if (fds->count != GO_GRANTS + request->grant_count) {
+        if (fds->count != GO_MOUNTS + rootfs_count_mounts(request)) {
             return failure_text(&init->failure, "the launcher sent too few mounts");
         }
-        r = rootfs_furnish(request, fds->fds[GO_CODE], fds->fds + GO_GRANTS, &init->failure);
+        r = rootfs_furnish(request, fds->fds + GO_MOUNTS, &init->failure);
     }
     return r;
 }
@@ -202,6 +204,9 @@ static int settle(struct init *init)
 
     wait_for(init, MESSAGE_GO, &fds);
     r = furnish(init, &fds);
+    if (r == 0 && init->request.has_door) {
+        r = door_open(&init->request, ENVIRONMENT_DOOR_PORT, fds.fds[GO_NATIVE], &init->failure);
+    }
     if (r == 0) {
         r = program_take_fds(fds.fds[GO_NATIVE], fds.fds[GO_OUTPUT], &init->failure);
     }
@@ -276,13 +281,28 @@ static void await_program(const struct init *init, pid_t program)
     }
 }
 
+/* The runtime's, else the function's own, else (as in Lambda) that of a layer. */
+static void find_program(const struct init *init, char *path, size_t size)
+{
+    const struct request *request = &init->request;
+
+    if (request->runtime[0] != '\0') {
+        (void)snprintf(path, size, "%s", ROOTFS_RUNTIME "/bootstrap");
+        return;
+    }
+    (void)snprintf(path, size, ROOTFS_TASK "/%s", request->program);
+    if (request->layers[0] != '\0' && access(path, F_OK) != 0) {
+        (void)snprintf(path, size, ROOTFS_LAYERS "/%s", request->program);
+    }
+}
+
 static void run(struct init *init) __attribute__((noreturn));
 static void run(struct init *init)
 {
     char path[REQUEST_PROGRAM_MAX + 16];
     pid_t pid;
 
-    (void)snprintf(path, sizeof path, ROOTFS_TASK "/%s", init->request.program);
+    find_program(init, path, sizeof path);
     if (chdir(ROOTFS_TASK) != 0) {
         (void)failure_errno(&init->failure, "enter the code");
         fail(init);
@@ -325,6 +345,9 @@ static int settle_plain(struct init *init, char *path, size_t size)
     if (r == 0) {
         r = program_limit(&init->request.limits, init->plan->is_data_limited, &init->failure);
     }
+    if (r == 0 && init->request.has_door) {
+        r = door_open(&init->request, 0, fds.fds[GO_NATIVE], &init->failure);
+    }
     return (r == 0) ? program_take_fds(fds.fds[GO_NATIVE], fds.fds[GO_OUTPUT], &init->failure) : r;
 }
 
@@ -343,8 +366,12 @@ void sandbox_main_plain(const struct sandbox_plan *plan)
     if (keep_fds(&init) != 0 || settle_plain(&init, path, sizeof path) != 0) {
         fail(&init);
     }
-    len = strlen(path);
-    (void)snprintf(path + len, sizeof path - len, "/%s", init.request.program);
+    if (init.request.runtime[0] != '\0') {
+        (void)snprintf(path, sizeof path, "%s/bootstrap", init.request.runtime);
+    } else {
+        len = strlen(path);
+        (void)snprintf(path + len, sizeof path - len, "/%s", init.request.program);
+    }
     program_exec(path, &init.request);
     (void)failure_errno(&init.failure, "start %s", init.request.program);
     fail(&init);
