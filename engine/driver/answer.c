@@ -1,11 +1,23 @@
 /* The answers to an invoke. */
+#include <assert.h>
+
 #include "engine/base/json.h"
 #include "engine/driver/state.h"
 
 void invoke_answer_error(struct invoke_request *request, int status, const char *name,
                          const char *message)
 {
-    request->error = (struct driver_error){status, name, message};
+    request->error = (struct driver_error){.http_status = status, .name = name, .message = message};
+    request->cb(request);
+}
+
+void invoke_answer_throttled(struct invoke_request *request, const char *reason,
+                             const char *message)
+{
+    request->error = (struct driver_error){.http_status = 429,
+                                           .name = "TooManyRequestsException",
+                                           .message = message,
+                                           .reason = reason};
     request->cb(request);
 }
 
@@ -15,7 +27,15 @@ static void put_member(struct buf *json, const char *key, struct bytes text)
     json_quoted(json, text);
 }
 
-/* {"errorType","errorMessage","stackTrace"?} of an error object. */
+void error_put(struct buf *json, const struct error_object *error)
+{
+    json_open(json, '{');
+    put_member(json, "errorType", error->type);
+    put_member(json, "errorMessage", error->message);
+    error_put_stack(json, "stackTrace", error);
+    json_close(json, '}');
+}
+
 static void put_error(struct buf *json, struct bytes encoded)
 {
     struct error_object error = {0};
@@ -23,12 +43,16 @@ static void put_error(struct buf *json, struct bytes encoded)
 
     arena_init(&arena, 0);
     (void)wire_get_error(&arena, encoded, &error);
-    json_open(json, '{');
-    put_member(json, "errorType", error.type);
-    put_member(json, "errorMessage", error.message);
-    error_put_stack(json, "stackTrace", &error);
-    json_close(json, '}');
+    error_put(json, &error);
     arena_fini(&arena);
+}
+
+void invoke_note_version(struct invoke_request *request, struct bytes version)
+{
+    assert(version.len < sizeof request->version);
+    memcpy(request->version, version.data, version.len);
+    request->version[version.len] = '\0';
+    request->executed_version = request->version;
 }
 
 void invoke_answer_result(struct invoke_request *request, bool has_payload, struct bytes payload,
@@ -36,7 +60,6 @@ void invoke_answer_result(struct invoke_request *request, bool has_payload, stru
 {
     struct buf json = {0};
 
-    request->executed_version = "$LATEST";
     request->has_payload = has_payload;
     request->result = payload;
     if (is_error) {
@@ -47,4 +70,12 @@ void invoke_answer_result(struct invoke_request *request, bool has_payload, stru
     }
     request->cb(request);
     buf_fini(&json);
+}
+
+void invoke_answer_document(struct invoke_request *request, struct bytes document)
+{
+    request->function_error = "Unhandled";
+    request->has_payload = true;
+    request->result = document;
+    request->cb(request);
 }

@@ -3,8 +3,8 @@
  *   - everything that can fail is done first: copies are made, the name is taken, objects
  *     are sealed, room for a window of chunks is allocated;
  *   - the launcher unpacks the archive: if it does not like it, nothing has happened;
- *   - size object, chunks, revision and (create) function are appended in this order, at
- *     most WINDOW at a time; the last one is what makes the change count;
+ *   - size object, chunks, revisions and function are appended in this order, at most
+ *     WINDOW at a time; the last one is what makes the change count;
  *   - when all of it is durable, the registry shows it and `cb` is called.
  *
  * An appended entry cannot fail, so neither can a change once its archive was unpacked. */
@@ -58,6 +58,7 @@ void change_destroy(struct change *change)
     struct functions *functions = change->functions;
 
     held_revision_destroy(change->revision);
+    held_revision_destroy(change->version);
     drop_function(change);
     if (change->archive != NULL) {
         (void)munmap(change->archive, change->code->bytes);
@@ -66,8 +67,9 @@ void change_destroy(struct change *change)
         (void)close(change->memfd);
     }
     code_release(change->code);
-    buf_fini(&change->objects[0]);
-    buf_fini(&change->objects[1]);
+    for (size_t i = 0; i < sizeof change->objects / sizeof change->objects[0]; i++) {
+        buf_fini(&change->objects[i]);
+    }
     mem_free(change->slots);
     list_remove(&change->link);
     mem_free(change);
@@ -86,14 +88,22 @@ int change_make_slots(struct change *change)
     return (change->slots != NULL) ? 0 : ERR(ERR_NOMEM, "%u chunks", change->slot_count);
 }
 
-static void show_revision(struct change *change)
+/* Code that was unpacked for one of them is there for the other. */
+static void show_revisions(struct change *change)
 {
-    struct function_revision *revision = &change->revision->revision;
-    const struct function_revision *last = change->held->function.latest;
+    struct function *function = &change->held->function;
+    bool is_unpacked = change->code != NULL || function->latest->is_unpacked;
 
-    revision->is_unpacked = change->code != NULL || last->is_unpacked;
-    held_add_revision(change->held, change->revision);
-    change->revision = NULL;
+    if (change->revision != NULL) {
+        change->revision->revision.is_unpacked = is_unpacked;
+        held_add_revision(change->held, change->revision);
+        change->revision = NULL;
+    }
+    if (change->version != NULL) {
+        change->version->revision.is_unpacked = is_unpacked;
+        held_add_revision(change->held, change->version);
+        change->version = NULL;
+    }
     change->held->is_visible = true;
 }
 
@@ -102,6 +112,7 @@ static void hide_function(struct change *change)
     change->held->is_visible = false;
     change->held->function.is_deleted = true;
     functions_free_name(change->functions, change->held);
+    settings_remove(change->functions, change->held);
 }
 
 /* The change is gone when `cb` runs: it may begin the next one, or close the registry. */
@@ -123,10 +134,13 @@ static void finish(struct change *change)
     if (change->code != NULL) {
         change->code->is_stored = true;
     }
-    if (change->is_delete) {
+    if (change->hidden != NULL) {
+        held_hide_version(change->hidden);
+        settings_remove_orphans(change->functions, change->held);
+    } else if (change->is_delete) {
         hide_function(change);
     } else {
-        show_revision(change);
+        show_revisions(change);
     }
     change->is_new = false;
     end(change, NULL);

@@ -7,41 +7,36 @@
 
 #define CHAINED_RETENTION_DAYS 14U
 
-static struct function *find_target(struct driver *driver, struct bytes text, uint64_t tenant,
-                                    struct reference *ret_reference)
-{
-    if (!reference_parse(text, tenant, ret_reference) || ret_reference->is_foreign) {
-        return NULL;
-    }
-    return function_find(driver->functions, ret_reference->name);
-}
-
-static const char *check_target(const struct function *function, const struct reference *reference,
-                                struct bytes tenant_id, const char **ret_type)
-{
-    const struct function_config *config;
-
-    *ret_type = "ResourceNotFoundException";
-    if (function == NULL) {
-        return "Function not found.";
-    }
-    if (reference->qualifier.len > 0 &&
-        !bytes_equal(reference->qualifier, bytes_of_text("$LATEST"))) {
-        return "This version or alias of the function does not exist.";
-    }
-    config = &function->latest->config;
-    *ret_type = "InvalidParameterValueException";
-    if (config->is_durable && reference->qualifier.len == 0) {
-        return "You cannot invoke a durable function using an unqualified ARN.";
-    }
-    return tenancy_refusal(config, tenant_id);
-}
-
-/* Looks the target up while the checkpoint is on its way to the core. */
-void child_resolve(struct driver *driver, struct task *task, struct op_update *update)
+/* Why the target cannot be started; NULL: it can, and `ret_revision` is what is to run. */
+static const char *find_target(struct driver *driver, struct bytes text, uint64_t tenant,
+                               struct bytes tenant_id, struct function_revision **ret_revision,
+                               const char **ret_type)
 {
     struct reference reference;
-    struct function *function;
+    struct function_revision *revision;
+
+    *ret_type = "ResourceNotFoundException";
+    if (!reference_parse(driver, text, tenant, &reference) || reference.is_foreign ||
+        function_find(driver->functions, reference.name) == NULL) {
+        return "Function not found.";
+    }
+    revision = reference_find(driver, &reference);
+    if (revision == NULL) {
+        return "This version or alias of the function does not exist.";
+    }
+    *ret_type = "InvalidParameterValueException";
+    if (revision->config.is_durable && reference.qualifier.len == 0) {
+        return "You cannot invoke a durable function using an unqualified ARN.";
+    }
+    *ret_revision = revision;
+    return tenancy_refusal(&revision->config, tenant_id);
+}
+
+/* Looks the target up while the checkpoint is on its way to the core. An alias chooses
+ * here: the version is in the ARN that is recorded. */
+void child_resolve(struct driver *driver, struct task *task, struct op_update *update)
+{
+    struct function_revision *revision;
     const char *message;
     const char *type;
     char name[ID_TEXT_LEN + 1];
@@ -50,15 +45,15 @@ void child_resolve(struct driver *driver, struct task *task, struct op_update *u
         return;
     }
     update->child_id = driver_make_id(driver);
-    function = find_target(driver, update->function, TENANT_DEFAULT, &reference);
-    message = check_target(function, &reference, update->tenant_id, &type);
+    message =
+        find_target(driver, update->function, TENANT_DEFAULT, update->tenant_id, &revision, &type);
     if (message != NULL) {
         update->has_error = true;
         update->error = task_error(task, type, message);
         return;
     }
     id_format(&update->child_id, name);
-    update->child_arn = arn_make(&task->arena, arena_function(&task->arena, function),
+    update->child_arn = arn_make(&task->arena, arena_function(&task->arena, revision),
                                  bytes_of_text(name), &update->child_id);
 }
 
@@ -104,52 +99,63 @@ static void fail_chain(struct driver *driver, const struct exec *parent, const s
     task_submit(task);
 }
 
-/* After a crash the payload is in the views only. */
+/* What was recorded of the operation's start: in the frame at hand, and when it is asked
+ * for again in the views only. */
 struct finding {
-    struct task *task;
-    uint64_t record_no;
-    bool is_found;
+    struct task *task; /* where copies live */
+    struct bytes op_id;
+    bool has_payload;
+    struct bytes payload;
+    struct bytes arn;
 };
 
-static int find_input(void *arg, const struct record *record, uint64_t record_no)
+static int find_start(void *arg, const struct record *record, uint64_t record_no)
 {
     struct finding *finding = arg;
 
-    if (record_no != finding->record_no) {
+    (void)record_no;
+    if (record->kind != CHAINED_INVOKE_STARTED || !bytes_equal(record->op_id, finding->op_id)) {
         return 0;
     }
-    finding->task->command.started.has_payload = record->has_payload;
-    finding->task->command.started.payload = task_copy(finding->task, record->payload);
-    finding->is_found = true;
+    finding->has_payload = record->has_payload;
+    finding->payload = task_copy(finding->task, record->payload);
+    finding->arn = task_copy(finding->task, record->arn);
     return 1;
 }
 
-static void read_input(struct task *start, const struct exec *parent, const struct op *op)
+static void read_start(struct finding *finding, const struct exec *parent, bool is_again)
 {
-    struct finding finding = {.task = start, .record_no = op->input.record_no};
+    struct task *task = finding->task;
 
-    if (op->input.record_no != 0) {
-        (void)view_walk(start->driver, &parent->id, find_input, &finding);
+    if (is_again) {
+        (void)view_walk(task->driver, &parent->id, find_start, finding);
+        return;
+    }
+    for (uint32_t i = 0; i < task->record_count && finding->arn.len == 0; i++) {
+        const struct record *record = &task->records[i];
+
+        if (record->kind == CHAINED_INVOKE_STARTED && bytes_equal(record->op_id, finding->op_id)) {
+            finding->arn = record->arn;
+        }
     }
 }
 
 static void start_child(struct driver *driver, struct exec *parent, struct op *op,
-                        struct function *function, const struct action *action, bool is_again)
+                        struct function_revision *revision, bool has_payload, struct bytes payload,
+                        bool is_again)
 {
     struct task *task = task_create(driver, COMMAND_START, &op->child_id, on_started, NULL);
-    enum exec_kind kind = function->latest->config.is_durable ? EXEC_DURABLE : EXEC_EVENT;
+    enum exec_kind kind = revision->config.is_durable ? EXEC_DURABLE : EXEC_EVENT;
     struct journal_head head;
     char name[ID_TEXT_LEN + 1];
 
     id_format(&op->child_id, name);
-    start_fill(task, function->latest, bytes_of_text(name), action->payload, action->has_payload,
-               kind);
+    start_fill(task, revision, bytes_of_text(name), payload, has_payload, kind);
     if (is_again) {
         task->command.is_known = journal_get_head(driver->journal, &op->child_id, NULL, &head) == 0;
-        read_input(task, parent, op);
-        seal_digest(task->command.started.payload, task->command.started.digest);
     }
     task->command.started.tenant_id = task_copy(task, op->tenant_id);
+    task->command.started.trace_id = task_copy(task, parent->trace_id);
     task->command.started.parent_exec = parent->id;
     task->command.started.parent_op = task_copy(task, op->id);
     task->command.started.retries_max = 0;
@@ -164,12 +170,25 @@ static bool can_read(const struct driver *driver, const struct exec *parent)
     return hot_of(parent)->last_lsn <= journal_applied_lsn(driver->journal);
 }
 
+/* The function's ARN with the version that was chosen. */
+static struct bytes chosen_target(const struct finding *finding, const struct op *op)
+{
+    const uint8_t *slash =
+        (finding->arn.len > 0) ? memchr(finding->arn.data, '/', finding->arn.len) : NULL;
+
+    return (slash != NULL) ? bytes_of(finding->arn.data, (size_t)(slash - finding->arn.data))
+                           : op->function;
+}
+
 void child_start(struct task *task, const struct action *action)
 {
     struct driver *driver = task->driver;
     struct exec *parent = task->exec;
-    struct reference reference;
-    struct function *function;
+    struct finding finding = {.task = task,
+                              .op_id = action->op->id,
+                              .has_payload = action->has_payload,
+                              .payload = action->payload};
+    struct function_revision *revision;
     const char *message;
     const char *type;
     bool is_again = task->command.kind == COMMAND_TICK;
@@ -177,13 +196,15 @@ void child_start(struct task *task, const struct action *action)
     if (driver->is_closing || (is_again && !can_read(driver, parent))) {
         return; /* the parent stays due */
     }
-    function = find_target(driver, action->op->function, parent->tenant, &reference);
-    message = check_target(function, &reference, action->op->tenant_id, &type);
+    read_start(&finding, parent, is_again);
+    message = find_target(driver, chosen_target(&finding, action->op), parent->tenant,
+                          action->op->tenant_id, &revision, &type);
     if (message != NULL) {
         fail_chain(driver, parent, action->op, type, message);
         return;
     }
-    start_child(driver, parent, action->op, function, action, is_again);
+    start_child(driver, parent, action->op, revision, finding.has_payload, finding.payload,
+                is_again);
 }
 
 /* --- the end of a child --------------------------------------------------------------- */

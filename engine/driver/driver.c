@@ -14,6 +14,7 @@ void driver_options_default(struct driver_options *ret_options)
         .pool = {.environments_max = 256,
                  .environments_each_max = 64,
                  .waiting_max = 1000000,
+                 .concurrency_max = 1000,
                  .idle_ms = 300000,
                  .init_ms = 10000,
                  .grace_ms = 2000,
@@ -42,6 +43,16 @@ struct id driver_make_id(struct driver *driver)
 struct functions *driver_functions(struct driver *driver)
 {
     return driver->functions;
+}
+
+struct runtimes *driver_runtimes(struct driver *driver)
+{
+    return driver->runtimes;
+}
+
+struct access_keys *driver_access_keys(struct driver *driver)
+{
+    return driver->access_keys;
 }
 
 struct pool *driver_pool(struct driver *driver)
@@ -145,11 +156,22 @@ static void init_state(struct driver *driver, uv_loop_t *loop)
     driver->handles_open = 5;
 }
 
-static int open_parts(struct driver *driver, const char *data_dir, struct keyring *keyring)
+static const char *find_runtime(void *arg, const char *name)
+{
+    return runtimes_find(arg, name);
+}
+
+static int open_parts(struct driver *driver, const char *data_dir, struct keyring *keyring,
+                      struct verifier *verifier)
 {
     struct core_limits limits = driver->options.core;
     int r = open_tenant(driver, keyring);
 
+    if (r != 0) {
+        return r;
+    }
+    r = access_keys_open(&driver->access_keys, driver->journal, driver->keys, TENANT_DEFAULT,
+                         verifier);
     if (r != 0) {
         return r;
     }
@@ -163,6 +185,12 @@ static int open_parts(struct driver *driver, const char *data_dir, struct keyrin
                            driver->options.region, driver->launcher);
     }
     if (r == 0) {
+        r = runtimes_open(&driver->runtimes, driver->journal, driver->keys, TENANT_DEFAULT,
+                          data_dir);
+    }
+    if (r == 0) {
+        driver->options.pool.runtimes_arg = driver->runtimes;
+        driver->options.pool.runtime_dir = find_runtime;
         r = pool_create(&driver->pool, driver->loop, driver->launcher, driver->functions,
                         driver->logs, &driver->options.pool);
     }
@@ -171,7 +199,7 @@ static int open_parts(struct driver *driver, const char *data_dir, struct keyrin
 
 int driver_open(struct driver **ret_driver, uv_loop_t *loop, const char *data_dir,
                 struct journal *journal, struct keyring *keyring, struct launcher *launcher,
-                const struct driver_options *options)
+                struct verifier *verifier, const struct driver_options *options)
 {
     struct driver *driver = mem_calloc(1, sizeof *driver);
     int r;
@@ -183,10 +211,12 @@ int driver_open(struct driver **ret_driver, uv_loop_t *loop, const char *data_di
     driver->launcher = launcher;
     driver->options = *options;
     init_state(driver, loop);
-    r = open_parts(driver, data_dir, keyring);
+    r = open_parts(driver, data_dir, keyring, verifier);
     if (r != 0) {
         return r; /* the process ends: nothing here outlives it */
     }
+    concurrency_load(driver);
+    provisioned_load(driver);
     due_start(driver);
     upkeep_start(driver);
     *ret_driver = driver;
@@ -195,6 +225,7 @@ int driver_open(struct driver **ret_driver, uv_loop_t *loop, const char *data_di
 
 void driver_function_changed(struct driver *driver, struct function *function)
 {
+    provisioned_apply(driver, function);
     pool_function_changed(driver->pool, function);
 }
 
@@ -229,6 +260,8 @@ static void on_handle_closed(uv_handle_t *handle)
     hot_forget_all(driver);
     core_destroy(driver->core);
     functions_close(driver->functions);
+    runtimes_close(driver->runtimes);
+    access_keys_close(driver->access_keys);
     logs_close(driver->logs);
     tenant_keys_close(driver->keys);
     heap_fini(&driver->timers);

@@ -11,9 +11,11 @@
 #define ENGINE_DRIVER_DRIVER_H
 
 #include "engine/core/core.h"
+#include "engine/driver/access_keys.h"
 #include "engine/driver/function.h"
 #include "engine/driver/logs.h"
 #include "engine/driver/pool.h"
+#include "engine/driver/runtimes.h"
 #include "tenants/principal.h"
 
 struct driver;
@@ -29,14 +31,17 @@ struct driver_options {
 };
 void driver_options_default(struct driver_options *ret_options);
 
-/* Recovers: after it returns, everything that was due or cut off is on its way. */
+/* Recovers: after it returns, everything that was due or cut off is on its way, and the
+ * verifier, which outlives the driver, has the access keys. */
 int driver_open(struct driver **ret_driver, uv_loop_t *loop, const char *data_dir,
                 struct journal *journal, struct keyring *keyring, struct launcher *launcher,
-                const struct driver_options *options);
+                struct verifier *verifier, const struct driver_options *options);
 struct functions *driver_functions(struct driver *driver);
+struct runtimes *driver_runtimes(struct driver *driver);
 /* To be called when a change of a function is durable: idle environments that run what it
  * was go at once. */
 void driver_function_changed(struct driver *driver, struct function *function);
+struct access_keys *driver_access_keys(struct driver *driver);
 struct pool *driver_pool(struct driver *driver);
 struct logs *driver_logs(struct driver *driver);
 
@@ -52,9 +57,12 @@ struct driver_error {
     int http_status;
     const char *name; /* "ResourceNotFoundException" */
     const char *message;
+    const char *reason; /* of a TooManyRequestsException, or NULL */
 };
 
 /* --- invoke ---------------------------------------------------------------------- */
+
+#define INVOKE_STREAM_BYTES_MAX (200U << 20) /* of a response in parts */
 
 enum invoke_type { INVOKE_REQUEST_RESPONSE, INVOKE_EVENT, INVOKE_DRY_RUN };
 
@@ -71,6 +79,13 @@ struct invoke_request {
     struct bytes client_context; /* decoded JSON */
     struct bytes trace_id;
     bool wants_log_tail;
+    struct id request_id; /* what the handler sees; none: one is made */
+    /* NULL, or for a response that is to be handed on as it comes: called with each part of
+     * it, in order, before `cb`; `executed_version` is set by then. False: no more until
+     * driver_invoke_resume(), but for what is on its way. A response that came at once is
+     * given to `cb`, as without this; after parts, `cb` has no payload. It may abandon the
+     * request. */
+    bool (*on_piece)(struct invoke_request *request, struct bytes piece);
     void (*cb)(struct invoke_request *request);
     /* the answer */
     struct driver_error error;
@@ -81,10 +96,14 @@ struct invoke_request {
     struct bytes execution_arn; /* of durable ones */
     struct bytes log_tail;
     /* private */
+    char version[16];             /* `executed_version` is here */
+    struct bytes asked_qualifier; /* of `function` or `qualifier` */
     void *state;
     enum { INVOKE_STATE_WAITER, INVOKE_STATE_TASK, INVOKE_STATE_RUN } state_kind;
 };
 void driver_invoke(struct driver *driver, struct invoke_request *request);
+/* After on_piece() has said false. */
+void driver_invoke_resume(struct driver *driver, struct invoke_request *request);
 /* The client is gone: `cb` is not called any more and `request` is the caller's. A
  * durable execution goes on; an ordinary invocation is left to run to its end. */
 void driver_invoke_abandon(struct driver *driver, struct invoke_request *request);
@@ -104,6 +123,7 @@ struct execution_request {
     struct bytes marker;
     /* checkpoints over HTTP */
     struct bytes token;
+    struct bytes client_token;
     struct op_update *updates;
     size_t update_count;
     void (*cb)(struct execution_request *request);
@@ -123,6 +143,10 @@ void driver_callback_fail(struct driver *driver, struct execution_request *reque
 void driver_callback_heartbeat(struct driver *driver, struct execution_request *request);
 void driver_checkpoint(struct driver *driver, struct execution_request *request);
 void driver_get_state(struct driver *driver, struct execution_request *request);
+/* The token for checkpoint `seq` (the first is 1) of an attempt, for the event that its
+ * durable function gets. */
+void driver_checkpoint_token(const struct driver *driver, const struct id *exec_id,
+                             uint32_t attempt, uint32_t seq, char text[TOKEN_TEXT_MAX]);
 /* The client is gone: no `cb`. What was asked may still happen. */
 void driver_abandon(struct driver *driver, struct execution_request *request);
 
@@ -131,6 +155,7 @@ void driver_abandon(struct driver *driver, struct execution_request *request);
 struct list_request {
     const struct principal *principal;
     struct bytes function;       /* name or ARN; empty: all of the tenant */
+    struct bytes versions[2];    /* "$LATEST" or a number; both empty: all */
     struct bytes execution_name; /* empty: any */
     uint32_t statuses;           /* bit per enum exec_status; 0 = all */
     int64_t started_after_ms;

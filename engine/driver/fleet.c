@@ -100,6 +100,7 @@ static struct lane *lane_make(struct fleet *fleet, struct bytes tenant_id)
     list_init(&lane->room);
     list_init(&lane->waiting);
     list_init(&lane->want);
+    list_init(&lane->warm_link);
     return lane;
 }
 
@@ -130,6 +131,9 @@ static void on_growth_timer(uv_timer_t *timer);
 
 static bool must_wait(struct lane *lane)
 {
+    if (lane->waiting_count == 0) { /* only to be kept warm */
+        return deadlines_now_ms() < lane->warmed_ms + GROWTH_STEP_MS;
+    }
     return lane->place_count > 0 && place_concurrency(lane->fleet->revision) > 1 &&
            !growth_may(&lane->growth, &lane->fleet->pool->load, lane->serving_count,
                        deadlines_now_ms());
@@ -146,7 +150,9 @@ static void push_want(struct lane *lane)
         }
         return;
     }
-    list_push_back((lane->place_count == 0) ? &pool->hungry : &pool->wanting, &lane->want);
+    list_push_back((lane->place_count == 0 && lane->waiting_count > 0) ? &pool->hungry
+                                                                       : &pool->wanting,
+                   &lane->want);
 }
 
 static void unblock_one(struct fleet *fleet)
@@ -176,7 +182,7 @@ void lane_settle(struct lane *lane)
 {
     struct fleet *fleet = lane->fleet;
 
-    if (lane->waiting_count > 0 || lane->place_count > 0) {
+    if (lane->waiting_count > 0 || lane->place_count > 0 || lane->warm_wanted > 0) {
         return;
     }
     unwant(lane);
@@ -190,8 +196,12 @@ void lane_settle(struct lane *lane)
 
 static bool needs_place(const struct lane *lane)
 {
-    uint64_t coming = (uint64_t)lane->coming_count * place_concurrency(lane->fleet->revision);
+    uint64_t coming = (uint64_t)lane->coming_count * place_concurrency(lane->fleet->revision) +
+                      lane->returning_count;
 
+    if (lane_lacks_warm(lane) && !lane->fleet->pool->is_closing) {
+        return true;
+    }
     if (lane->waiting_count == 0 || coming >= lane->waiting_count ||
         lane->fleet->pool->is_closing) {
         return false;
@@ -199,7 +209,7 @@ static bool needs_place(const struct lane *lane)
     return !lane->is_failed || lane->coming_count + lane->serving_count == 0;
 }
 
-static void want(struct lane *lane)
+void lane_want(struct lane *lane)
 {
     if (needs_place(lane)) {
         if (list_is_empty(&lane->want)) {
@@ -210,17 +220,23 @@ static void want(struct lane *lane)
     }
 }
 
-/* One at a time goes for others: the longest idle. */
+/* One at a time goes for others: the longest idle that is not kept warm. */
 static void evict(struct list *idle, uint32_t killed_count, bool is_fleet)
 {
-    struct place *place;
+    struct list *item;
 
-    if (killed_count > 0 || list_is_empty(idle)) {
+    if (killed_count > 0) {
         return;
     }
-    place = is_fleet ? container_of(idle->next, struct place, idle_fleet)
-                     : container_of(idle->next, struct place, idle);
-    place_kill(place, NULL, "%s", "");
+    list_for_each (item, idle) {
+        struct place *place = is_fleet ? container_of(item, struct place, idle_fleet)
+                                       : container_of(item, struct place, idle);
+
+        if (!lane_keeps(place->lane)) {
+            place_kill(place, NULL, "%s", "");
+            return;
+        }
+    }
 }
 
 static struct lane *first_wanting(const struct pool *pool)
@@ -253,7 +269,7 @@ static void on_growth_timer(uv_timer_t *timer)
         struct lane *lane = container_of(now.next, struct lane, want);
 
         list_remove(&lane->want);
-        want(lane);
+        lane_want(lane);
     }
     pool_start_wanted(pool);
 }
@@ -270,13 +286,16 @@ static void start_one(struct lane *lane)
         return;
     }
     growth_note(&lane->growth, deadlines_now_ms());
+    if (lane->waiting_count == 0) {
+        lane->warmed_ms = deadlines_now_ms();
+    }
     if (place_create(lane, fleet->revision) == NULL) { /* no memory: waiting does not help */
         refuse_waiting(lane, REFUSED_FULL);
         unblock_one(fleet);
         lane_settle(lane);
         return;
     }
-    want(lane);
+    lane_want(lane);
 }
 
 void pool_start_wanted(struct pool *pool)
@@ -302,7 +321,7 @@ static bool must_yield(const struct lane *lane, const struct place *place)
     const struct pool *pool = fleet->pool;
     const struct list *blocked = fleet->blocked.next;
 
-    if (place->running_count > 0 || lane->waiting_count == 0) {
+    if (place->running_count > 0 || lane->waiting_count == 0 || lane_keeps(lane)) {
         return false;
     }
     if (lane->place_count == 1 && deadlines_now_ms() - place->ready_ms < YIELD_MS) {
@@ -345,7 +364,8 @@ bool lane_is_outdated(const struct lane *lane)
     const struct function_revision *revision = lane->fleet->revision;
     const struct function *function = revision->function;
 
-    return function->is_deleted || (function->latest != revision && !revision->config.is_durable);
+    return function->is_deleted || revision->is_deleted ||
+           (revision->version == 0 && function->latest != revision && !revision->config.is_durable);
 }
 
 void lane_on_room(struct lane *lane, struct place *place)
@@ -366,7 +386,14 @@ void lane_on_room(struct lane *lane, struct place *place)
             }
         }
     }
-    want(lane);
+    lane_want(lane);
+    pool_start_wanted(lane->fleet->pool);
+}
+
+void lane_on_late(struct lane *lane)
+{
+    lane->returning_count--;
+    lane_want(lane);
     pool_start_wanted(lane->fleet->pool);
 }
 
@@ -383,6 +410,11 @@ void lane_on_failed(struct lane *lane, const struct place *place)
     struct list lost;
     struct list *item;
 
+    if (place_may_init_again(place)) {
+        lane->is_suppressed = true; /* lane_on_gone() starts another */
+        return;
+    }
+    lane->is_suppressed = false;
     lane->is_failed = true;
     if (lane->coming_count + lane->serving_count > 0) {
         return; /* these will serve, or fail themselves */
@@ -395,7 +427,7 @@ void lane_on_failed(struct lane *lane, const struct place *place)
         container_of(item, struct invocation, link)->number = REFUSED_CLOSED;
     }
     while ((item = list_pop_front(&lost)) != NULL) {
-        pool_end_lost(container_of(item, struct invocation, link), place->cause_type, place->cause);
+        pool_end_lost(pool, container_of(item, struct invocation, link), place);
     }
 }
 
@@ -412,7 +444,7 @@ void lane_on_gone(struct lane *lane, struct place *place)
     pool->capacity -= place->concurrency;
     place->lane = NULL;
     unblock_one(fleet);
-    want(lane);
+    lane_want(lane);
     lane_settle(lane);
     pool_start_wanted(pool);
 }
@@ -425,7 +457,10 @@ void lane_wait(struct lane *lane, struct invocation *invocation)
     lane->waiting_count++;
     pool->stats.waiting++;
     lane->is_failed = false;
-    want(lane);
+    if (lane->warm > 0) {
+        list_remove(&lane->want); /* it stood there with more time than who waits has */
+    }
+    lane_want(lane);
     pool_start_wanted(pool);
 }
 
@@ -436,7 +471,7 @@ void lane_leave(struct lane *lane, struct invocation *invocation)
     list_remove(&invocation->link);
     lane->waiting_count--;
     pool->stats.waiting--;
-    want(lane);
+    lane_want(lane);
     lane_settle(lane);
     pool_start_wanted(pool);
 }

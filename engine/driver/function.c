@@ -52,6 +52,7 @@ int held_create(struct held **ret_held, const struct functions *functions, const
     held->function.tenant = functions->tenant;
     held->function.created_ms = created_ms;
     list_init(&held->function.revisions);
+    list_init(&held->settings.changing);
     held->function.name = mem_dup(name, strlen(name));
     held->function.arn = make_arn(functions, name);
     if (held->function.name == NULL || held->function.arn == NULL) {
@@ -72,6 +73,7 @@ void held_destroy(struct held *held)
     while ((item = list_pop_front(&held->function.revisions)) != NULL) {
         held_revision_destroy(held_revision_of(container_of(item, struct function_revision, link)));
     }
+    settings_fini(&held->settings);
     mem_free((void *)(uintptr_t)held->function.name);
     mem_free((void *)(uintptr_t)held->function.arn);
     mem_free(held);
@@ -207,6 +209,20 @@ struct function *function_next(const struct functions *functions, struct bytes a
     return NULL;
 }
 
+uint64_t functions_code_bytes(const struct functions *functions)
+{
+    struct table_node *node = NULL;
+    size_t bucket = 0;
+    uint64_t bytes = 0;
+
+    while ((node = table_walk(&functions->codes, &bucket, node)) != NULL) {
+        const struct code *code = container_of(node, struct code, by_name);
+
+        bytes += code->is_stored ? code->bytes : 0;
+    }
+    return bytes;
+}
+
 /* --- revisions --------------------------------------------------------------------- */
 
 static int attach_code(struct held_revision *held, struct functions *functions)
@@ -219,6 +235,12 @@ static int attach_code(struct held_revision *held, struct functions *functions)
     code->references++;
     held->code = code;
     return 0;
+}
+
+static void name_version(struct held_revision *held)
+{
+    (void)snprintf(held->version, sizeof held->version, "%" PRIu32, held->revision.version);
+    held->revision.qualifier = (held->revision.version != 0) ? held->version : "$LATEST";
 }
 
 int held_revision_create(struct held_revision **ret_held, struct functions *functions,
@@ -246,6 +268,7 @@ int held_revision_create(struct held_revision **ret_held, struct functions *func
         held_revision_destroy(held);
         return r;
     }
+    name_version(held);
     *ret_held = held;
     return 0;
 }
@@ -265,6 +288,16 @@ void held_revision_destroy(struct held_revision *held)
     mem_free(held);
 }
 
+static void note_numbers(struct function *function, const struct function_revision *revision)
+{
+    if (revision->number > function->last_revision) {
+        function->last_revision = revision->number;
+    }
+    if (revision->version > function->last_version) {
+        function->last_version = revision->version;
+    }
+}
+
 void held_add_revision(struct held *held, struct held_revision *revision)
 {
     struct function *function = &held->function;
@@ -277,13 +310,61 @@ void held_add_revision(struct held *held, struct held_revision *revision)
         before = before->prev;
     }
     list_push_back(before, &revision->revision.link);
-    if (function->latest == NULL || function->latest->number < revision->revision.number) {
+    note_numbers(function, &revision->revision);
+    if (revision->revision.version != 0) {
+        if (!revision->revision.is_deleted) {
+            function->version_count++;
+            function_revision_ref(&revision->revision);
+        }
+    } else if (function->latest == NULL || function->latest->number < revision->revision.number) {
         if (function->latest != NULL) {
             function_revision_unref(function->latest);
         }
         function->latest = &revision->revision;
         function_revision_ref(function->latest);
     }
+}
+
+void held_hide_version(struct held_revision *revision)
+{
+    assert(revision->revision.version != 0 && !revision->revision.is_deleted);
+    revision->revision.is_deleted = true;
+    revision->revision.function->version_count--;
+    function_revision_unref(&revision->revision);
+}
+
+bool held_keeps_revision(const struct function_revision *revision)
+{
+    return (revision->version != 0) ? !revision->is_deleted
+                                    : revision == revision->function->latest;
+}
+
+/* Versions are asked for more often when they are new, and are in the order of numbers. */
+struct function_revision *function_version_find(const struct function *function, uint32_t version)
+{
+    for (struct list *item = function->revisions.prev; item != &function->revisions;
+         item = item->prev) {
+        struct function_revision *revision = container_of(item, struct function_revision, link);
+
+        if (version != 0 && revision->version == version) {
+            return revision->is_deleted ? NULL : revision;
+        }
+    }
+    return NULL;
+}
+
+struct function_revision *function_version_next(const struct function *function, uint32_t after)
+{
+    struct list *item;
+
+    list_for_each (item, &function->revisions) {
+        struct function_revision *revision = container_of(item, struct function_revision, link);
+
+        if (revision->version > after && !revision->is_deleted) {
+            return revision;
+        }
+    }
+    return NULL;
 }
 
 struct function_revision *function_revision_find(const struct function *function, uint32_t number)

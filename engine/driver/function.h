@@ -6,10 +6,15 @@
  * objects of the journal (keys in object.h); code is stored once per hash, in
  * sealed chunks of at most 16 KiB, and unpacked on demand by the launcher.
  *
+ * A published version is a revision of its own beside those that are, or were, $LATEST:
+ * what it runs is told another version, so no environment is shared. Versions are
+ * numbered from 1, and a number is never used again.
+ *
  * What stays, and for how long: every revision, with its code, until functions_sweep()
- * is told that nobody needs it, also the revisions of deleted functions, which are only
- * invisible. The sweep never takes the newest revision of a function that is not
- * deleted, one that is referenced, or code that a revision left behind uses.
+ * is told that nobody needs it, also the revisions of deleted functions and versions,
+ * which are only invisible. The sweep never takes the newest revision or a version of a
+ * function that is not deleted, one that is referenced, or code that a revision left
+ * behind uses.
  *
  * After a crash there is all of a change or nothing of it: a change counts from one
  * object on, which is appended last. What was appended before it is removed at the next
@@ -20,6 +25,7 @@
 #include "engine/base/id.h"
 #include "engine/base/list.h"
 #include "engine/base/table.h"
+#include "engine/driver/gate.h"
 #include "journal/journal.h"
 #include "runtime/launcher.h"
 #include "tenants/keys.h"
@@ -46,11 +52,18 @@ struct function_config {
     struct bytes raw; /* the JSON members as given, for answers; may be empty */
 };
 
+#define FUNCTION_DIGEST_BYTES 32U
+
 /* In its place until functions_sweep() takes it, which it does not while it is referenced:
- * by its function (the newest one), by executions and by environments that run it. */
+ * by its function (the newest one, versions), by executions and by environments that run
+ * it. */
 struct function_revision {
     struct function *function;
-    uint32_t number; /* 1.. within the function's id */
+    uint32_t number;       /* 1.. within the function's id */
+    uint32_t version;      /* 1..: it was published as that; 0: it is, or was, $LATEST */
+    bool is_deleted;       /* a version: gone for new invokes, kept while executions need it */
+    const char *qualifier; /* "$LATEST", "1", ... */
+    uint8_t digest[FUNCTION_DIGEST_BYTES]; /* of a version: of what was published */
     uint32_t references;
     struct list link;
     struct function_config config;
@@ -58,6 +71,7 @@ struct function_revision {
     uint64_t code_bytes;
     struct id revision_id; /* Lambda's RevisionId */
     int64_t modified_ms;
+    bool is_native;   /* its program was seen to speak the native protocol, in this life */
     bool is_unpacked; /* since this start; but see function_unpack() */
 };
 
@@ -68,12 +82,16 @@ struct function {
     const char *name;
     const char *arn; /* arn:aws:lambda:REGION:ACCOUNT:function:NAME, unqualified */
     int64_t created_ms;
-    bool is_deleted; /* gone for new invokes; kept while executions need it */
-    struct function_revision *latest;
+    bool is_deleted;        /* gone for new invokes; kept while executions need it */
+    uint32_t last_revision; /* the highest numbers that were ever used */
+    uint32_t last_version;
+    uint32_t version_count;           /* that are not deleted */
+    struct function_revision *latest; /* the newest one that is not a version */
     struct list revisions;
-    void *user; /* the pool's */
+    struct gate gate; /* the pool's */
 };
 
+#define FUNCTION_VERSIONS_MAX 10000U
 #define FUNCTIONS_MAX 10000U  /* of a tenant */
 #define FUNCTION_NAME_MAX 64U /* letters, digits, '-' and '_' */
 #define FUNCTION_ARCHIVE_BYTES_MAX (50U << 20)
@@ -98,11 +116,18 @@ struct function *function_find(const struct functions *functions, struct bytes n
 struct function *function_find_id(const struct functions *functions, const struct id *id);
 /* NULL when that revision is gone. */
 struct function_revision *function_revision_find(const struct function *function, uint32_t number);
+/* The version of this number; NULL when there is none, or it was deleted. */
+struct function_revision *function_version_find(const struct function *function, uint32_t version);
+/* The first one above `after`; NULL at the end. */
+struct function_revision *function_version_next(const struct function *function, uint32_t after);
 void function_revision_ref(struct function_revision *revision);
 void function_revision_unref(struct function_revision *revision);
 
 /* In name order, after `after` (empty: from the start); NULL at the end. */
 struct function *function_next(const struct functions *functions, struct bytes after);
+
+/* Of all archives that are stored: each counts once, however many revisions use it. */
+uint64_t functions_code_bytes(const struct functions *functions);
 
 /* --- changes: `cb` comes from the loop when the change is durable ------------------
  * A refusal (positive) is immediate, with no callback. The archive (zip bytes) is
@@ -118,17 +143,30 @@ enum {
     FUNCTION_TOO_LARGE, /* the archive, or the configuration */
     FUNCTION_BUSY,      /* another change of this function, or name, is under way */
     FUNCTION_FULL,      /* FUNCTIONS_MAX, or the journal takes no new work */
+    FUNCTION_TOO_MANY,  /* of what belongs to a function: setting.h */
+    FUNCTION_UNCHANGED, /* since the last version was published */
+    FUNCTION_IN_USE,    /* the version is named by an alias */
 };
 
 typedef void (*function_changed_cb)(void *arg, struct function *function, const char *error);
 
 int function_create(struct functions *functions, struct bytes name,
-                    const struct function_config *config, struct bytes archive, int64_t now_ms,
-                    void *arg, function_changed_cb cb);
-/* `config` or `archive` may be NULL / empty: unchanged. A new revision. */
+                    const struct function_config *config, struct bytes archive, bool publishes,
+                    int64_t now_ms, void *arg, function_changed_cb cb);
+/* `config` or `archive` may be NULL / empty: unchanged. A new revision; with `publishes`
+ * it is the last version too, unless that has the same code and configuration. */
 int function_update(struct functions *functions, struct function *function,
-                    const struct function_config *config, struct bytes archive, int64_t now_ms,
-                    void *arg, function_changed_cb cb);
+                    const struct function_config *config, struct bytes archive, bool publishes,
+                    int64_t now_ms, void *arg, function_changed_cb cb);
+/* $LATEST becomes the next version, function->last_version from the callback on.
+ * `description` NULL: that of $LATEST. FUNCTION_UNCHANGED when the last version is there
+ * and has the code and configuration that $LATEST has; FUNCTION_TOO_MANY, here and where
+ * else something is published, when there are FUNCTION_VERSIONS_MAX. */
+int function_publish(struct functions *functions, struct function *function,
+                     const char *description, int64_t now_ms, void *arg, function_changed_cb cb);
+/* FUNCTION_NOT_FOUND when it is deleted already, FUNCTION_IN_USE while an alias names it. */
+int function_delete_version(struct functions *functions, struct function_revision *revision,
+                            void *arg, function_changed_cb cb);
 int function_delete(struct functions *functions, struct function *function, void *arg,
                     function_changed_cb cb);
 

@@ -7,15 +7,16 @@
 #include "engine/driver/function_record.h"
 #include "engine/driver/functions.h"
 
-/* Archives are loaded first, then functions, then their revisions. What an interrupted
- * change left is a revision without a function, or an archive without a revision. */
+/* Archives are loaded first, then functions, then their revisions and settings. What an
+ * interrupted change left is a revision that no function knows, a setting without a
+ * function, version or alias or of a deleted one, or an archive without a revision. */
 
 #define REGION_MAX 64U
 
 struct load {
     struct functions *functions;
     struct buf plain;
-    struct buf orphans; /* keys (struct object_key) of revisions without a function */
+    struct buf orphans; /* keys (struct object_key) of what no function knows */
     size_t skip;        /* bytes of the key before the name or id */
 };
 
@@ -67,6 +68,8 @@ static int add_function(struct functions *functions, const struct id *id,
         return r;
     }
     held->function.is_deleted = record->is_deleted;
+    held->function.last_revision = record->last_revision;
+    held->function.last_version = record->last_version;
     held->is_visible = !record->is_deleted;
     r = functions_index(functions, held);
     if (r != 0) {
@@ -130,11 +133,36 @@ static int load_revision(void *arg, struct bytes key, struct bytes value)
     if (r != 0) {
         return r;
     }
+    if (revision_record_is_listed(buf_bytes(&load->plain)) &&
+        revision->revision.number > held->function.last_revision) {
+        held_revision_destroy(revision);
+        return note_orphan(load, key);
+    }
     held_add_revision(held, revision);
     revision_key(&expected, load->functions, &id, revision->revision.number);
     return bytes_equal(bytes_of_text(expected.text), key)
                ? 0
                : ERR(ERR_CORRUPT, "object %s is at another place", expected.text);
+}
+
+static int load_setting(void *arg, struct bytes key, struct bytes value)
+{
+    struct load *load = arg;
+    struct held *held = NULL;
+    struct id id;
+    int r = object_open(load->functions->keys, KEY_CONFIG, key, value, &load->plain);
+
+    if (r == 0) {
+        r = read_id(load, key, &id);
+    }
+    if (r != 0) {
+        return r;
+    }
+    held = functions_find_held(load->functions, &id);
+    if (held == NULL || held->function.is_deleted) {
+        return note_orphan(load, key);
+    }
+    return setting_load(load->functions, held, key, load->skip, buf_bytes(&load->plain));
 }
 
 static int read_kind(struct load *load, const char *kind, journal_object_visit visit)
@@ -189,6 +217,16 @@ static int remove_unused_code(struct functions *functions)
     return r;
 }
 
+static void remove_orphans(struct functions *functions)
+{
+    struct table_node *node = NULL;
+    size_t bucket = 0;
+
+    while ((node = table_walk(&functions->by_id, &bucket, node)) != NULL) {
+        settings_remove_orphans(functions, held_of(container_of(node, struct function, by_id)));
+    }
+}
+
 static int remove_leftovers(struct load *load)
 {
     size_t count = load->orphans.len / sizeof(struct object_key);
@@ -201,8 +239,9 @@ static int remove_leftovers(struct load *load)
         r = removal_of_one(load->functions, &key);
     }
     if (count > 0) {
-        log_info("removed %zu revisions that an interrupted change left", count);
+        log_info("removed %zu objects that an interrupted change left", count);
     }
+    remove_orphans(load->functions);
     return (r == 0) ? remove_unused_code(load->functions) : r;
 }
 
@@ -216,6 +255,9 @@ static int load_all(struct functions *functions)
     }
     if (r == 0) {
         r = read_kind(&load, "revision", load_revision);
+    }
+    if (r == 0) {
+        r = read_kind(&load, "setting", load_setting);
     }
     if (r == 0) {
         r = check_functions(functions);
@@ -321,6 +363,16 @@ int functions_open(struct functions **ret_functions, struct journal *journal,
     return 0;
 }
 
+static void cancel_settings(struct functions *functions)
+{
+    struct table_node *node = NULL;
+    size_t bucket = 0;
+
+    while ((node = table_walk(&functions->by_id, &bucket, node)) != NULL) {
+        settings_cancel(held_of(container_of(node, struct function, by_id)));
+    }
+}
+
 void functions_close(struct functions *functions)
 {
     static const char error[] = "the daemon is ending";
@@ -332,6 +384,7 @@ void functions_close(struct functions *functions)
     }
     functions->is_closed = true;
     changes_cancel(functions, error);
+    cancel_settings(functions);
     while ((node = table_walk(&functions->codes, &bucket, node)) != NULL) {
         struct code *code = container_of(node, struct code, by_name);
 

@@ -5,10 +5,13 @@
 #include "engine/driver/functions.h"
 
 #define RECORD_FORMAT 1U
+#define RECORD_FORMAT_VERSIONS 2U
 #define TEXT_NONE UINT32_MAX /* in place of a length: NULL */
 
 #define FLAG_DURABLE 1U
 #define FLAG_PER_TENANT 2U
+
+#define STATE_DELETED 1U
 
 /* --- writing ----------------------------------------------------------------------- */
 
@@ -62,8 +65,11 @@ static void put_config(struct buf *buf, const struct function_config *config)
 
 void revision_record_put(struct buf *buf, const struct function_revision *revision)
 {
-    put_number(buf, RECORD_FORMAT, 1);
+    put_number(buf, RECORD_FORMAT_VERSIONS, 1);
     put_number(buf, revision->number, 4);
+    put_number(buf, revision->version, 4);
+    put_number(buf, revision->is_deleted ? STATE_DELETED : 0, 1);
+    buf_append(buf, revision->digest, sizeof revision->digest);
     put_text(buf, revision->code);
     put_number(buf, revision->code_bytes, 8);
     buf_append(buf, revision->revision_id.bytes, sizeof revision->revision_id.bytes);
@@ -71,12 +77,34 @@ void revision_record_put(struct buf *buf, const struct function_revision *revisi
     put_config(buf, &revision->config);
 }
 
+int revision_digest(const struct function_revision *revision,
+                    uint8_t ret_digest[FUNCTION_DIGEST_BYTES])
+{
+    struct buf buf = {0};
+    int r = 0;
+
+    put_text(&buf, revision->code);
+    put_config(&buf, &revision->config);
+    if (buf.failed) {
+        r = ERR(ERR_NOMEM, "digest of a revision");
+    } else {
+        seal_sha256(buf_bytes(&buf), ret_digest);
+    }
+    if (buf.data != NULL) {
+        explicit_bzero(buf.data, buf.cap);
+    }
+    buf_fini(&buf);
+    return r;
+}
+
 void function_record_put(struct buf *buf, const struct function_record *record)
 {
-    put_number(buf, RECORD_FORMAT, 1);
+    put_number(buf, RECORD_FORMAT_VERSIONS, 1);
     put_text(buf, record->name);
     put_number(buf, (uint64_t)record->created_ms, 8);
     put_number(buf, record->is_deleted, 1);
+    put_number(buf, record->last_revision, 4);
+    put_number(buf, record->last_version, 4);
 }
 
 void archive_record_put(uint8_t out[ARCHIVE_RECORD_BYTES], const struct archive_record *record)
@@ -217,13 +245,15 @@ static void get_id(struct cursor *cursor, struct id *ret_id)
     }
 }
 
-static struct cursor open_record(struct bytes bytes)
+static struct cursor open_record(struct bytes bytes, uint64_t format_max, uint64_t *ret_format)
 {
     struct cursor cursor = {.at = bytes.data, .left = bytes.len};
+    uint64_t format = get_number(&cursor, 1);
 
-    if (get_number(&cursor, 1) != RECORD_FORMAT) {
+    if (format < RECORD_FORMAT || format > format_max) {
         cursor.is_bad = true;
     }
+    *ret_format = format;
     return cursor;
 }
 
@@ -235,14 +265,42 @@ static int check_end(const struct cursor *cursor, const char *what)
     return 0;
 }
 
+static void get_version(struct cursor *cursor, struct function_revision *revision)
+{
+    const uint8_t *digest;
+    uint64_t state;
+
+    revision->version = get_u32(cursor);
+    state = get_number(cursor, 1);
+    revision->is_deleted = state == STATE_DELETED;
+    if (state > STATE_DELETED || (revision->is_deleted && revision->version == 0)) {
+        cursor->is_bad = true;
+    }
+    digest = take(cursor, sizeof revision->digest);
+    if (digest != NULL) {
+        memcpy(revision->digest, digest, sizeof revision->digest);
+    }
+}
+
+bool revision_record_is_listed(struct bytes bytes)
+{
+    return bytes.len > 0 && bytes.data[0] >= RECORD_FORMAT_VERSIONS;
+}
+
 int revision_record_get(struct bytes bytes, struct function_revision *ret_revision)
 {
     struct function_revision found = *ret_revision;
-    struct cursor cursor = open_record(bytes);
+    uint64_t format;
+    struct cursor cursor = open_record(bytes, RECORD_FORMAT_VERSIONS, &format);
     int r;
 
     found.config = (struct function_config){0};
+    found.version = 0;
+    found.is_deleted = false;
     found.number = get_u32(&cursor);
+    if (format >= RECORD_FORMAT_VERSIONS) {
+        get_version(&cursor, &found);
+    }
     get_code(&cursor, &found);
     found.code_bytes = get_number(&cursor, 8);
     get_id(&cursor, &found.revision_id);
@@ -261,12 +319,17 @@ int revision_record_get(struct bytes bytes, struct function_revision *ret_revisi
 
 int function_record_get(struct bytes bytes, struct function_record *ret_record)
 {
-    struct cursor cursor = open_record(bytes);
+    uint64_t format;
+    struct cursor cursor = open_record(bytes, RECORD_FORMAT_VERSIONS, &format);
     struct function_record record = {.name = get_text(&cursor)};
     int r;
 
     record.created_ms = (int64_t)get_number(&cursor, 8);
     record.is_deleted = get_number(&cursor, 1) != 0;
+    if (format >= RECORD_FORMAT_VERSIONS) {
+        record.last_revision = get_u32(&cursor);
+        record.last_version = get_u32(&cursor);
+    }
     if (record.name == NULL) {
         cursor.is_bad = true;
     }
@@ -279,7 +342,8 @@ int function_record_get(struct bytes bytes, struct function_record *ret_record)
 
 int archive_record_get(struct bytes bytes, struct archive_record *ret_record)
 {
-    struct cursor cursor = open_record(bytes);
+    uint64_t format;
+    struct cursor cursor = open_record(bytes, RECORD_FORMAT, &format);
     struct archive_record record = {.bytes = get_number(&cursor, 8)};
     int r;
 

@@ -1,31 +1,11 @@
-#include <inttypes.h>
+#include <assert.h>
 #include <stdio.h>
 #include <sys/mman.h>
 
 #include "engine/base/err.h"
 #include "engine/base/mem.h"
+#include "engine/driver/alias.h"
 #include "engine/driver/change.h"
-#include "engine/driver/function_record.h"
-
-void function_key(struct object_key *ret_key, const struct functions *functions,
-                  const struct id *id)
-{
-    char text[ID_TEXT_LEN + 1];
-
-    id_format(id, text);
-    object_key_format(ret_key, functions->tenant, "function/%s", text);
-}
-
-void revision_key(struct object_key *ret_key, const struct functions *functions,
-                  const struct id *id, uint32_t number)
-{
-    char text[ID_TEXT_LEN + 1];
-
-    id_format(id, text);
-    object_key_format(ret_key, functions->tenant, "revision/%s/%010" PRIu32, text, number);
-}
-
-/* --- what can fail ------------------------------------------------------------------- */
 
 static void name_code(struct bytes archive, char name[CODE_NAME_LEN + 1])
 {
@@ -91,80 +71,6 @@ static int make_held(struct change *change, struct bytes name, int64_t now_ms)
     return 0;
 }
 
-static int seal_object(struct change *change, const struct object_key *key, struct bytes plain)
-{
-    struct buf *entry = &change->objects[change->object_count];
-    int r = object_seal_buf(change->functions->keys, KEY_CONFIG, key, plain, entry);
-
-    if (r == 0) {
-        change->object_count++;
-    }
-    return r;
-}
-
-static int seal_function(struct change *change, bool is_deleted)
-{
-    const struct function *function = &change->held->function;
-    struct function_record record = {
-        .name = function->name, .created_ms = function->created_ms, .is_deleted = is_deleted};
-    struct object_key key;
-    struct buf plain = {0};
-    int r;
-
-    function_record_put(&plain, &record);
-    function_key(&key, change->functions, &function->id);
-    r = plain.failed ? ERR(ERR_NOMEM, "record of a function")
-                     : seal_object(change, &key, buf_bytes(&plain));
-    buf_fini(&plain);
-    return r;
-}
-
-static int seal_revision(struct change *change, const struct buf *record, uint32_t number)
-{
-    struct object_key key;
-    int r;
-
-    if (record->failed) {
-        return ERR(ERR_NOMEM, "record of a revision");
-    }
-    if (record->len > FUNCTION_CONFIG_BYTES_MAX) {
-        return FUNCTION_TOO_LARGE;
-    }
-    r = held_revision_create(&change->revision, change->functions, buf_bytes(record));
-    if (r == 0) {
-        change->revision->revision.function = &change->held->function;
-        revision_key(&key, change->functions, &change->held->function.id, number);
-        r = seal_object(change, &key, buf_bytes(record));
-    }
-    return r;
-}
-
-/* Written and read again: what is kept is what a restart will find. */
-static int make_revision(struct change *change, const struct function_config *config,
-                         int64_t now_ms)
-{
-    const struct function_revision *last = change->held->function.latest;
-    struct function_revision form = {
-        .number = (last != NULL) ? last->number + 1 : 1, .config = *config, .modified_ms = now_ms};
-    const char *code = (change->code != NULL) ? change->code->name : last->code;
-    struct buf record = {0};
-    int r;
-
-    if (config->env_count > FUNCTION_ENV_MAX) {
-        return FUNCTION_TOO_LARGE;
-    }
-    memcpy(form.code, code, sizeof form.code);
-    form.code_bytes = (change->code != NULL) ? change->code->bytes : last->code_bytes;
-    form.revision_id = functions_make_id(change->functions, now_ms);
-    revision_record_put(&record, &form);
-    r = seal_revision(change, &record, form.number);
-    if (record.data != NULL) {
-        explicit_bzero(record.data, record.cap);
-    }
-    buf_fini(&record);
-    return r;
-}
-
 /* --- create, update, delete --------------------------------------------------------------- */
 
 static bool is_name(struct bytes name)
@@ -204,7 +110,7 @@ static int check_create(const struct functions *functions, struct bytes name, st
 
 static int prepare_create(struct change *change, struct bytes name,
                           const struct function_config *config, struct bytes archive,
-                          int64_t now_ms)
+                          bool publishes, int64_t now_ms)
 {
     int r = take_archive(change, archive);
 
@@ -212,10 +118,13 @@ static int prepare_create(struct change *change, struct bytes name,
         r = make_held(change, name, now_ms);
     }
     if (r == 0) {
-        r = make_revision(change, config, now_ms);
+        r = change_add_revision(change, config, now_ms);
+    }
+    if (r == 0 && publishes) {
+        r = change_add_version(change, &change->revision->revision, NULL, now_ms);
     }
     if (r == 0) {
-        r = seal_function(change, false);
+        r = change_add_function(change);
     }
     if (r == 0) {
         r = change_make_slots(change);
@@ -224,8 +133,8 @@ static int prepare_create(struct change *change, struct bytes name,
 }
 
 int function_create(struct functions *functions, struct bytes name,
-                    const struct function_config *config, struct bytes archive, int64_t now_ms,
-                    void *arg, function_changed_cb cb)
+                    const struct function_config *config, struct bytes archive, bool publishes,
+                    int64_t now_ms, void *arg, function_changed_cb cb)
 {
     struct change *change;
     int r = check_create(functions, name, archive);
@@ -236,7 +145,7 @@ int function_create(struct functions *functions, struct bytes name,
     if (r != 0) {
         return r;
     }
-    r = prepare_create(change, name, config, archive, now_ms);
+    r = prepare_create(change, name, config, archive, publishes, now_ms);
     if (r != 0) {
         change_destroy(change);
     }
@@ -266,14 +175,28 @@ static int begin_change(struct change **ret_change, struct functions *functions,
     return r;
 }
 
+/* An unchanged version is not published again. */
+static int publish_update(struct change *change, int64_t now_ms)
+{
+    int r = change_add_version(change, &change->revision->revision, NULL, now_ms);
+
+    return (r == FUNCTION_UNCHANGED) ? 0 : r;
+}
+
 static int prepare_update(struct change *change, const struct function_config *config,
-                          struct bytes archive, int64_t now_ms)
+                          struct bytes archive, bool publishes, int64_t now_ms)
 {
     int r = (archive.len > 0) ? take_archive(change, archive) : 0;
 
     if (r == 0) {
-        r = make_revision(
+        r = change_add_revision(
             change, (config != NULL) ? config : &change->held->function.latest->config, now_ms);
+    }
+    if (r == 0 && publishes) {
+        r = publish_update(change, now_ms);
+    }
+    if (r == 0) {
+        r = change_add_function(change);
     }
     if (r == 0) {
         r = change_make_slots(change);
@@ -288,8 +211,8 @@ static int prepare_update(struct change *change, const struct function_config *c
 }
 
 int function_update(struct functions *functions, struct function *function,
-                    const struct function_config *config, struct bytes archive, int64_t now_ms,
-                    void *arg, function_changed_cb cb)
+                    const struct function_config *config, struct bytes archive, bool publishes,
+                    int64_t now_ms, void *arg, function_changed_cb cb)
 {
     struct change *change;
     int r;
@@ -304,11 +227,25 @@ int function_update(struct functions *functions, struct function *function,
     if (r != 0) {
         return r;
     }
-    r = prepare_update(change, config, archive, now_ms);
+    r = prepare_update(change, config, archive, publishes, now_ms);
     if (r != 0) {
         change_destroy(change);
     }
     return r;
+}
+
+/* `r` is what came of the preparations. */
+static int store_or_give_up(struct change *change, int r)
+{
+    if (r == 0) {
+        r = change_make_slots(change);
+    }
+    if (r != 0) {
+        change_destroy(change);
+        return r;
+    }
+    change_store(change);
+    return 0;
 }
 
 int function_delete(struct functions *functions, struct function *function, void *arg,
@@ -321,14 +258,71 @@ int function_delete(struct functions *functions, struct function *function, void
         return r;
     }
     change->is_delete = true;
-    r = seal_function(change, true);
-    if (r == 0) {
-        r = change_make_slots(change);
+    return store_or_give_up(change, change_add_function(change));
+}
+
+/* --- versions ----------------------------------------------------------------------------- */
+
+int function_publish(struct functions *functions, struct function *function,
+                     const char *description, int64_t now_ms, void *arg, function_changed_cb cb)
+{
+    struct change *change;
+    int r;
+
+    if (journal_is_full(functions->journal)) {
+        return FUNCTION_FULL;
     }
+    r = begin_change(&change, functions, held_of(function), arg, cb);
     if (r != 0) {
-        change_destroy(change);
         return r;
     }
-    change_store(change);
-    return 0;
+    r = change_add_version(change, function->latest, description, now_ms);
+    if (r == 0) {
+        r = change_add_function(change);
+    }
+    return store_or_give_up(change, r);
+}
+
+static bool is_in_use(const struct function_revision *revision)
+{
+    struct bytes after = {0};
+    struct alias alias;
+
+    while (alias_next(revision->function, after, &alias)) {
+        if (alias_names_version(&alias, revision->version)) {
+            return true;
+        }
+        after = alias.name;
+    }
+    return false;
+}
+
+static int check_delete_version(const struct function_revision *revision)
+{
+    if (revision->is_deleted) {
+        return FUNCTION_NOT_FOUND;
+    }
+    if (is_in_use(revision)) {
+        return FUNCTION_IN_USE;
+    }
+    return (held_of(revision->function)->alias_changes > 0) ? FUNCTION_BUSY : 0;
+}
+
+int function_delete_version(struct functions *functions, struct function_revision *revision,
+                            void *arg, function_changed_cb cb)
+{
+    struct change *change;
+    int r;
+
+    assert(revision->version != 0);
+    r = check_delete_version(revision);
+    if (r != 0) {
+        return r;
+    }
+    r = begin_change(&change, functions, held_of(revision->function), arg, cb);
+    if (r != 0) {
+        return r;
+    }
+    change->is_delete = true;
+    return store_or_give_up(change, change_hide_version(change, revision));
 }

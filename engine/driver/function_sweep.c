@@ -12,13 +12,11 @@ struct sweep {
     int revisions;
 };
 
-/* The function itself references its newest revision, also when it is deleted. */
+/* The function itself references its newest revision and its versions, also when it is
+ * deleted. */
 static bool is_free(const struct sweep *sweep, const struct function_revision *revision)
 {
-    const struct function *function = revision->function;
-    bool is_latest = revision == function->latest;
-
-    return revision->references == (is_latest ? 1U : 0U) &&
+    return revision->references == (held_keeps_revision(revision) ? 1U : 0U) &&
            !held_revision_of(revision)->code->is_unpacking &&
            !sweep->is_needed(sweep->arg, revision);
 }
@@ -52,7 +50,7 @@ static bool is_function_free(const struct sweep *sweep, const struct function *f
 {
     struct list *item;
 
-    if (!function->is_deleted) {
+    if (!function->is_deleted || held_of(function)->settings.changing_count > 0) {
         return false;
     }
     list_for_each (item, &function->revisions) {
@@ -63,7 +61,7 @@ static bool is_function_free(const struct sweep *sweep, const struct function *f
     return true;
 }
 
-/* The newest one goes only with its function. */
+/* The newest one and versions go only with their function. */
 static int sweep_revisions(struct sweep *sweep, struct function *function, bool is_whole)
 {
     struct list *item = function->revisions.next;
@@ -71,7 +69,7 @@ static int sweep_revisions(struct sweep *sweep, struct function *function, bool 
 
     while (item != &function->revisions && r == 0) {
         struct function_revision *revision = container_of(item, struct function_revision, link);
-        bool is_kept = revision == function->latest && !is_whole;
+        bool is_kept = held_keeps_revision(revision) && !is_whole;
 
         item = item->next;
         if (!is_kept && is_free(sweep, revision)) {

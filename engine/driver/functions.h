@@ -9,6 +9,7 @@
 #include "engine/base/prng.h"
 #include "engine/driver/function.h"
 #include "engine/driver/object.h"
+#include "engine/driver/setting.h"
 
 #define CODE_CHUNK_BYTES (16U << 10)
 #define CODE_NAME_LEN 64U
@@ -35,15 +36,28 @@ struct code {
 
 struct held_revision {
     struct function_revision revision;
+    char version[12];  /* its qualifier */
     struct code *code; /* referenced */
     uint8_t *plain;    /* its record, where the texts are */
     size_t plain_len;
 };
 
+struct settings {
+    struct setting **items; /* by kind and name */
+    size_t count;
+    size_t cap;            /* enough for all that is under way too */
+    size_t bytes;          /* of names and documents */
+    struct list changing;  /* struct setting_change.link */
+    size_t changing_count; /* of these */
+    size_t changing_bytes;
+};
+
 struct held {
     struct function function;
-    bool is_visible;       /* created, durably, and not deleted */
-    struct change *change; /* under way, or NULL */
+    struct settings settings;
+    bool is_visible;        /* created, durably, and not deleted */
+    struct change *change;  /* under way, or NULL */
+    uint32_t alias_changes; /* under way */
 };
 
 struct functions {
@@ -92,8 +106,13 @@ int held_revision_create(struct held_revision **ret_held, struct functions *func
                          struct bytes record);
 void held_revision_destroy(struct held_revision *held); /* not in a list; accepts NULL */
 
-/* Into the function's revisions, by number; the highest one is the latest. */
+/* Into the function's revisions, by number; the highest one that is not a version is the
+ * latest. */
 void held_add_revision(struct held *held, struct held_revision *revision);
+/* A version: nobody finds it any more. */
+void held_hide_version(struct held_revision *revision);
+/* It is one of what the function itself references. */
+bool held_keeps_revision(const struct function_revision *revision);
 
 /* --- code.c ------------------------------------------------------------------------ */
 
@@ -132,10 +151,39 @@ int removal_create(struct removal **ret_removal, struct functions *functions, ui
 void removal_add(struct removal *removal, const struct object_key *key);
 int removal_of_one(struct functions *functions, const struct object_key *key);
 
-/* --- function_store.c -------------------------------------------------------------- */
+/* --- setting.c ---------------------------------------------------------------------- */
+
+int setting_compare(const struct setting *setting, enum setting_kind kind, struct bytes name);
+size_t setting_bytes(const struct setting *setting);
+/* One block, with copies; without a document when `json.data` is NULL. */
+struct setting *setting_create(enum setting_kind kind, struct bytes name, struct bytes json);
+
+/* Room for one more than there are and are under way. */
+int settings_reserve(struct settings *settings);
+/* Puts it in the place of what was there, or without a document removes that. Takes it over. */
+void settings_set(struct settings *settings, struct setting *setting);
+void settings_take_out(struct settings *settings, size_t place);
+void settings_fini(struct settings *settings);
+
+/* --- setting_store.c ---------------------------------------------------------------- */
+
+/* From its object; the function's id begins at `skip` in the key. */
+int setting_load(struct functions *functions, struct held *held, struct bytes key, size_t skip,
+                 struct bytes plain);
+/* What is under way calls back with ERR_CANCELED. */
+void settings_cancel(struct held *held);
+/* Those of versions and aliases that are not there go from memory and, soon, from the
+ * journal. */
+void settings_remove_orphans(struct functions *functions, struct held *held);
+/* The function is deleted, durably: likewise all of them. */
+void settings_remove(struct functions *functions, struct held *held);
+
+/* --- change.c ----------------------------------------------------------------------- */
 
 /* Changes under way call back with `error`; what they wait for still comes. */
 void changes_cancel(struct functions *functions, const char *error);
+
+/* --- change_objects.c --------------------------------------------------------------- */
 
 void function_key(struct object_key *ret_key, const struct functions *functions,
                   const struct id *id);

@@ -99,8 +99,10 @@ static void put_chained_start(struct buf *json, const struct record *record, boo
     put_text(json, "FunctionName", record->function);
     put_text(json, "TenantId", record->tenant_id);
     put_payload(json, "Input", record, has_data);
-    json_key(json, "ExecutedVersion");
-    json_text(json, "$LATEST");
+    if (record->arn.len > 0) { /* else there is no such target */
+        json_key(json, "ExecutedVersion");
+        json_quoted(json, arn_version(record->arn));
+    }
     put_text(json, "DurableExecutionArn", record->arn);
 }
 
@@ -406,6 +408,16 @@ static void put_config(struct buf *json, const struct execution_view *view)
     json_close(json, '}');
 }
 
+static void put_trace(struct buf *json, const struct execution_view *view)
+{
+    char trace[TRACE_TEXT_MAX];
+
+    json_key(json, "TraceHeader");
+    json_open(json, '{');
+    put_text(json, "XAmznTraceId", trace_of(view->trace_id, &view->id, trace));
+    json_close(json, '}');
+}
+
 static void put_head(struct buf *json, const struct execution_view *view)
 {
     struct arena arena;
@@ -416,7 +428,7 @@ static void put_head(struct buf *json, const struct execution_view *view)
     put_text(json, "DurableExecutionName", view->name);
     put_text(json, "FunctionArn", view->function);
     json_key(json, "Version");
-    json_text(json, "$LATEST");
+    json_quoted(json, arn_version(view->function));
     json_key(json, "StartTimestamp");
     json_seconds(json, view->start_ms);
     json_key(json, "Status");
@@ -440,6 +452,7 @@ static void render_execution(struct driver *driver, struct execution_request *re
     json_open(json, '{');
     put_head(json, view);
     put_config(json, view);
+    put_trace(json, view);
     json_key(json, "ExecutionDataIncluded");
     json_bool(json, request->has_data);
     if (request->has_data && view_walk(driver, &view->id, visit_ends, &ends) < 0) {

@@ -41,12 +41,16 @@ static void hot_destroy(struct hot *hot)
 {
     assert(list_is_empty(&hot->waiters) && hot->run == NULL);
     heap_remove(&hot->driver->timers, &hot->timer);
+    if (hot->is_end_waiting) {
+        journal_wait_cancel(hot->driver->journal, &hot->end_wait);
+    }
     while (!list_is_empty(&hot->payloads)) {
         drop(hot, container_of(hot->payloads.next, struct payload, link));
     }
     if (hot->revision != NULL) {
         function_revision_unref(hot->revision);
     }
+    buf_fini(&hot->log_tail);
     mem_free(hot);
 }
 
@@ -144,6 +148,20 @@ const struct payload *hot_find_payload(const struct hot *hot, uint64_t record_no
 static bool is_done(const struct op *op)
 {
     return op->status != OP_PENDING && op->status != OP_READY && op->status != OP_STARTED;
+}
+
+/* Each answer has it, and it is not news: after a load only the views hold it. */
+void hot_keep_retried(struct hot *hot, const struct op *op, const struct wire_operation *operation)
+{
+    if (op->type != OP_STEP || is_done(op)) {
+        return;
+    }
+    if (operation->has_result && hot_find_payload(hot, op->result.record_no, false) == NULL) {
+        keep(hot, operation->result, op->result.record_no, false, op);
+    }
+    if (operation->has_error && hot_find_payload(hot, op->error.record_no, true) == NULL) {
+        keep(hot, operation->error, op->error.record_no, true, op);
+    }
 }
 
 /* Each resume carries the input: a small one stays, a large one is read from the views. */
@@ -411,12 +429,12 @@ static void turn_away(struct hot *hot)
         if (request != NULL) {
             request->state = NULL;
             request->error = (struct driver_error){
-                503, "ServiceException",
-                "The daemon is shutting down; the execution goes on when it is back."};
+                .http_status = 503,
+                .name = "ServiceException",
+                .message = "The daemon is shutting down; the execution goes on when it is back."};
             request->cb(request);
         }
-        list_remove(&waiter->link);
-        mem_free(waiter);
+        waiter_drop(waiter);
     }
 }
 

@@ -123,12 +123,51 @@ static void take_frames(struct link *link)
     }
 }
 
+/* Made by the environment's init before the program was there, so the first byte is never
+ * the program's. A descriptor that a program sends later is never received: recv() lets
+ * the kernel drop it. */
+static bool read_door(struct link *link)
+{
+    char byte;
+    struct iovec piece = {.iov_base = &byte, .iov_len = 1};
+    union {
+        struct cmsghdr head;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    struct msghdr message = {.msg_iov = &piece,
+                             .msg_iovlen = 1,
+                             .msg_control = control.room,
+                             .msg_controllen = sizeof control.room};
+    ssize_t n = recvmsg(link->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    struct cmsghdr *rights = (n == 1) ? CMSG_FIRSTHDR(&message) : NULL;
+    int listener;
+
+    if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
+        return errno == EINTR;
+    }
+    if (rights == NULL || rights->cmsg_type != SCM_RIGHTS ||
+        rights->cmsg_len != CMSG_LEN(sizeof listener)) {
+        break_link(link, (n == 0) ? NULL : "its Runtime API's socket did not come");
+        return false;
+    }
+    link->awaits_door = false;
+    memcpy(&listener, CMSG_DATA(rights), sizeof listener);
+    link->events->on_door(link, listener);
+    return true;
+}
+
 /* False when there is nothing more for now. */
 static bool read_some(struct link *link)
 {
     uint8_t *room;
-    size_t len = frame_reader_room(link->frames, &room);
-    ssize_t n = recv(link->fd, room, len, MSG_DONTWAIT);
+    size_t len;
+    ssize_t n;
+
+    if (link->awaits_door) {
+        return read_door(link);
+    }
+    len = frame_reader_room(link->frames, &room);
+    n = recv(link->fd, room, len, MSG_DONTWAIT);
 
     if (n < 0 && errno == EINTR) {
         return true;
@@ -171,7 +210,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 
 /* --- beginning and end -------------------------------------------------------------- */
 
-int link_init(struct link *link, uv_loop_t *loop, struct turn *turn, int fd,
+int link_init(struct link *link, uv_loop_t *loop, struct turn *turn, int fd, bool awaits_door,
               const struct link_events *events)
 {
     int r = frame_reader_create(&link->frames);
@@ -189,6 +228,7 @@ int link_init(struct link *link, uv_loop_t *loop, struct turn *turn, int fd,
     link->turn = turn;
     link->fd = fd;
     link->is_reading = true;
+    link->awaits_door = awaits_door;
     turn_job_init(&link->flush, on_flush);
     set_polled(link, UV_READABLE);
     return 0;

@@ -12,6 +12,8 @@
 struct link;
 
 struct link_events {
+    /* The environment's listening socket, before anything else; the receiver's. */
+    void (*on_door)(struct link *link, int listener);
     void (*on_frame)(struct link *link, const struct frame *frame);
     /* Nothing comes any more. `problem` NULL: the other side has closed; else what is wrong. */
     void (*on_broken)(struct link *link, const char *problem);
@@ -29,10 +31,11 @@ struct link {
     int fd;
     int polled; /* events that are waited for */
     bool is_reading;
+    bool awaits_door; /* its first byte brings a descriptor */
 };
 
-/* Takes `fd` over, also when it fails. */
-int link_init(struct link *link, uv_loop_t *loop, struct turn *turn, int fd,
+/* Takes `fd` over, also when it fails. `awaits_door`: see environment_spec.has_door. */
+int link_init(struct link *link, uv_loop_t *loop, struct turn *turn, int fd, bool awaits_door,
               const struct link_events *events);
 /* on_closed follows from the loop. What was not sent is dropped. */
 void link_close(struct link *link);

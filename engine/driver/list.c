@@ -74,6 +74,14 @@ static void put_execution(struct listing *listing, const struct journal_head *he
     json_close(json, '}');
 }
 
+static bool is_version_wanted(const struct list_request *request, const struct title *title)
+{
+    struct bytes version = arn_version(title->function);
+
+    return request->versions[0].len == 0 || bytes_equal(version, request->versions[0]) ||
+           bytes_equal(version, request->versions[1]);
+}
+
 static bool is_wanted(struct listing *listing, const struct journal_head *head,
                       struct title *ret_title)
 {
@@ -84,8 +92,9 @@ static bool is_wanted(struct listing *listing, const struct journal_head *head,
                                                 &head->exec_id, head->title, ret_title) != 0) {
         return false;
     }
-    return request->execution_name.len == 0 ||
-           bytes_equal(request->execution_name, ret_title->name);
+    return is_version_wanted(request, ret_title) &&
+           (request->execution_name.len == 0 ||
+            bytes_equal(request->execution_name, ret_title->name));
 }
 
 static int visit_head(void *arg, const struct journal_head *head)
@@ -137,19 +146,22 @@ static void put_marker(const struct listing *listing, struct buf *json)
 static void answer(struct list_request *request)
 {
     struct list_wait *waiting = request->state;
+    struct buf json;
 
     if (waiting != NULL) {
         list_remove(&waiting->link);
         mem_free(waiting);
         request->state = NULL;
     }
-    request->cb(request);
-    buf_fini(&request->json);
+    json = request->json;
+    request->cb(request); /* who may free it */
+    buf_fini(&json);
 }
 
 static void fail(struct list_request *request, int status, const char *name, const char *message)
 {
-    request->failure = (struct driver_error){status, name, message};
+    request->failure =
+        (struct driver_error){.http_status = status, .name = name, .message = message};
     answer(request);
 }
 
@@ -171,7 +183,7 @@ static bool fill_list(struct driver *driver, struct list_request *request,
     if (request->function.len == 0) {
         return true;
     }
-    if (!reference_parse(request->function, request->principal->tenant, &reference) ||
+    if (!reference_parse(driver, request->function, request->principal->tenant, &reference) ||
         reference.is_foreign) {
         fail(request, 404, "ResourceNotFoundException", "Function not found.");
         return false;

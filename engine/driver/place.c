@@ -13,6 +13,7 @@
 #include "engine/base/mem.h"
 #include "engine/driver/cause.h"
 #include "engine/driver/fleet.h"
+#include "engine/driver/guest.h"
 #include "engine/driver/place_parts.h"
 #include "engine/driver/slot.h"
 #include "engine/driver/transcript.h"
@@ -51,6 +52,10 @@ void place_move(struct place *place, enum place_state next)
         lane->fleet->killed_count--;
         place->pool->killed_count--;
     }
+    if (place->is_returning && !place->is_late) {
+        lane->returning_count--;
+    }
+    place->is_returning = false;
     list_remove(&place->room);
     if (!list_is_empty(&place->idle)) {
         list_remove(&place->idle);
@@ -80,6 +85,7 @@ void place_end_invocation(struct place *place, struct invocation *invocation,
         transcript_end(place, invocation);
     }
     slot_take(place, invocation);
+    pool_on_ending(place->pool, invocation);
     tail = invocation->log_tail;
     invocation->events->on_ended(invocation, end);
     buf_fini(&tail);
@@ -92,7 +98,7 @@ static void end_with_error(struct place *place, struct invocation *invocation, c
     char message[PLACE_MESSAGE_MAX];
 
     cause_format_message(&invocation->request_id, cause, message, sizeof message);
-    end.error_message = message;
+    end.error_message = (place->init_error_type[0] != '\0') ? cause : message;
     if (invocation->is_sent) {
         transcript_line(place, invocation, "ERROR", bytes_of(NULL, 0), bytes_of_text(cause));
     }
@@ -101,7 +107,9 @@ static void end_with_error(struct place *place, struct invocation *invocation, c
 
 void place_on_less_running(struct place *place)
 {
-    if (place->state == PLACE_READY) {
+    if (place->state == PLACE_READY && place->is_guest) {
+        place_await_return(place);
+    } else if (place->state == PLACE_READY) {
         lane_on_room(place->lane, place);
     } else if (place->state == PLACE_CLOSING && place->running_count == 0) {
         place_kill(place, NULL, "%s", "");
@@ -191,7 +199,8 @@ void place_end(struct place *place, bool has_started)
         lane_on_failed(lane, place);
     }
     lane_on_gone(lane, place);
-    place->open_handles = (place->has_connection ? 1U : 0U) + (place->has_output ? 1U : 0U);
+    place->open_handles = (place->has_connection ? 1U : 0U) + (place->has_output ? 1U : 0U) +
+                          (place->guest != NULL ? 1U : 0U);
     if (place->open_handles == 0) {
         free_place(place);
         return;
@@ -201,6 +210,9 @@ void place_end(struct place *place, bool has_started)
     }
     if (place->has_output) {
         output_close(&place->output);
+    }
+    if (place->guest != NULL) {
+        place_close_guest(place);
     }
 }
 
@@ -232,6 +244,8 @@ void place_put(struct place *place, struct invocation *invocation)
 
     assert(place_has_room(place));
     slot_give(place, invocation);
+    place->asking -= place->is_guest ? 1 : 0;
+    invocation->is_guest = place->is_guest;
     list_remove(&place->room);
     if (!list_is_empty(&place->idle)) {
         list_remove(&place->idle);
@@ -257,23 +271,41 @@ static void note_sent(struct place *place, struct invocation *invocation)
     transcript_start(place, invocation);
 }
 
+/* False: it cannot be sent any more, and ends. */
+static bool begin_sending(struct place *place, struct invocation *invocation)
+{
+    if (invocation->is_sent) {
+        return true;
+    }
+    if (place->state == PLACE_CLOSING) { /* it closed before the caller came to this */
+        slot_take(place, invocation);
+        pool_refuse(place->pool, invocation, REFUSED_CLOSED);
+        place_on_less_running(place);
+        return false;
+    }
+    if (place->state != PLACE_READY) {
+        return false; /* it ends with the environment, unsent */
+    }
+    note_sent(place, invocation);
+    return true;
+}
+
 void place_send(struct place *place, struct invocation *invocation, enum wire_type type,
                 struct bytes body)
 {
-    if (type == WIRE_INVOKE && !invocation->is_sent) {
-        if (place->state == PLACE_CLOSING) { /* it closed before the caller came to this */
-            slot_take(place, invocation);
-            pool_refuse(place->pool, invocation, REFUSED_CLOSED);
-            place_on_less_running(place);
-            return;
-        }
-        if (place->state != PLACE_READY) {
-            return; /* it ends with the environment, unsent */
-        }
-        note_sent(place, invocation);
+    if (place->is_guest) {
+        return; /* a notice: its function polls */
     }
-    if (place->has_connection) {
+    if ((type != WIRE_INVOKE || begin_sending(place, invocation)) && place->has_connection) {
         link_send(&place->connection, type, invocation->number, body);
+    }
+}
+
+void place_invoke_guest(struct place *place, struct invocation *invocation,
+                        const struct wire_invoke *invoke)
+{
+    if (begin_sending(place, invocation)) {
+        place->pool->options.guests->invoke(place->guest, invocation->number, invoke);
     }
 }
 
@@ -284,7 +316,9 @@ static void send_cancel(struct place *place, const struct invocation *invocation
     struct buf body = {0};
 
     wire_put_cancel(&body, &cancel);
-    if (!body.failed) {
+    if (place->is_guest) {
+        place->pool->options.guests->forget(place->guest, invocation->number);
+    } else if (!body.failed) {
         link_send(&place->connection, WIRE_CANCEL, invocation->number, buf_bytes(&body));
     }
     buf_fini(&body);
@@ -311,7 +345,7 @@ void place_on_timeout(struct place *place, struct invocation *invocation)
     uint32_t timeout_s = place->revision->config.timeout_s;
     char cause[64];
 
-    if (place->running_count > 1) {
+    if (place->running_count > 1 || place->is_guest) {
         send_cancel(place, invocation, "timed out");
     }
     place_close_to_work(place, place->pool->options.grace_ms);
@@ -329,7 +363,7 @@ void place_on_timeout(struct place *place, struct invocation *invocation)
 
 static void on_grace_over(struct place *place)
 {
-    if (place->connection.is_reading) {
+    if (!place->has_left && (place->is_guest || place->connection.is_reading)) {
         place_kill(place, "Pawl.NeighbourLost",
                    "its environment was ended because of another invocation in it");
     } else {
@@ -342,8 +376,15 @@ static void on_idle_over(struct place *place)
 {
     int64_t at_ms = place->since_ms + place->pool->options.idle_ms;
 
+    if (place->is_returning) {
+        place_on_no_return(place);
+        return;
+    }
     if (place->running_count > 0) {
         return; /* it is set again when it is idle */
+    }
+    if (lane_keeps(place->lane)) {
+        at_ms = deadlines_now_ms() + place->pool->options.idle_ms;
     }
     if (at_ms > deadlines_now_ms()) {
         deadlines_set(&place->pool->deadlines, DEADLINE_PLACE, &place->due, at_ms);
@@ -352,13 +393,43 @@ static void on_idle_over(struct place *place)
     }
 }
 
-void place_on_due(struct place *place)
+bool place_may_init_again(const struct place *place)
 {
-    uint32_t init_ms = place->pool->options.init_ms;
+    return place->environment != NULL && place->ready_ms == 0 && !place->is_suppressed &&
+           !place->pool->is_closing &&
+           (place->init_error_type[0] != '\0' ||
+            strcmp(place->cause_type, "Runtime.InitTimeout") == 0 ||
+            strcmp(place->cause_type, "Runtime.ExitError") == 0);
+}
 
-    if (place->state == PLACE_STARTING) {
+uint32_t place_init_ms(const struct place *place)
+{
+    const struct pool_options *options = &place->pool->options;
+
+    if (!place->is_suppressed) {
+        return options->init_ms;
+    }
+    return (options->init_again_ms != 0) ? options->init_again_ms
+                                         : place->revision->config.timeout_s * 1000;
+}
+
+static void on_init_over(struct place *place)
+{
+    uint32_t init_ms = place_init_ms(place);
+
+    if (place->is_suppressed) {
+        place_kill(place, "Sandbox.Timedout", "Task timed out after %u.%02u seconds",
+                   init_ms / 1000, init_ms % 1000 / 10);
+    } else {
         place_kill(place, "Runtime.InitTimeout", "Initialization timed out after %u.%02u seconds",
                    init_ms / 1000, init_ms % 1000 / 10);
+    }
+}
+
+void place_on_due(struct place *place)
+{
+    if (place->state == PLACE_STARTING) {
+        on_init_over(place);
     } else if (place->state == PLACE_READY) {
         on_idle_over(place);
     } else {

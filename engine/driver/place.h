@@ -5,8 +5,9 @@
  *         |            |           |          |      |
  *         +------------+-----------+----------+--> KILLED --> ENDED
  *
- * STARTING waits for HELLO, READY takes invocations, CLOSING lets those that run end
- * within a grace, KILLED waits for the launcher to say that nothing is alive. */
+ * STARTING waits for HELLO, or for a runtime's first question, READY takes invocations, CLOSING
+ * lets those that run end within a grace, KILLED waits for the launcher to say that nothing is
+ * alive. */
 #ifndef ENGINE_DRIVER_PLACE_H
 #define ENGINE_DRIVER_PLACE_H
 
@@ -26,6 +27,7 @@ enum place_state {
 
 #define PLACE_CONCURRENCY_MAX 1024U
 #define PLACE_CAUSE_MAX 320
+#define PLACE_TYPE_MAX 128
 #define PLACE_MESSAGE_MAX (PLACE_CAUSE_MAX + 64)
 
 struct lane;
@@ -46,9 +48,17 @@ struct place {
     struct environment *environment;
     struct link connection;
     struct output output;
+    void *guest;       /* of its door, if it has one: guest.h */
+    uint32_t asking;   /* invocations that its runtime has asked for and not got */
+    bool is_guest;     /* it speaks the Runtime API */
+    bool is_native;    /* it has said HELLO */
+    bool has_left;     /* it is a guest, and did not wait for what it had asked for */
+    bool is_returning; /* a guest with nothing to run that has not asked again */
+    bool is_late;      /* though it had time to: who waits gets another environment */
     bool has_connection;
     bool has_output;
-    bool is_coming; /* its start has neither succeeded nor failed */
+    bool is_suppressed; /* its init has the function's timeout */
+    bool is_coming;     /* its start has neither succeeded nor failed */
     unsigned open_handles;
     /* An invocation's number is its turn here times PLACE_CONCURRENCY_MAX, plus its slot. */
     struct invocation **slots;
@@ -64,6 +74,7 @@ struct place {
     int64_t since_ms;   /* idle since, likewise */
     /* Why it was killed: the error of what runs in it, or waits for it. */
     const char *cause_type;
+    char init_error_type[PLACE_TYPE_MAX];
     char cause[PLACE_CAUSE_MAX];
 };
 
@@ -80,13 +91,17 @@ struct place *place_create(struct lane *lane, struct function_revision *revision
 
 static inline bool place_has_room(const struct place *place)
 {
-    return place->state == PLACE_READY && place->running_count < place->concurrency;
+    return place->state == PLACE_READY && place->running_count < place->concurrency &&
+           (!place->is_guest || place->asking > 0);
 }
 
 /* Only where there is room. Calls on_placed. */
 void place_put(struct place *place, struct invocation *invocation);
 void place_send(struct place *place, struct invocation *invocation, enum wire_type type,
                 struct bytes body);
+/* The same of a place with a guest. */
+void place_invoke_guest(struct place *place, struct invocation *invocation,
+                        const struct wire_invoke *invoke);
 void place_cancel(struct place *place, struct invocation *invocation, const char *reason);
 void place_on_timeout(struct place *place, struct invocation *invocation);
 
@@ -94,6 +109,9 @@ void place_on_timeout(struct place *place, struct invocation *invocation);
 void place_kill(struct place *place, const char *cause_type, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void place_on_due(struct place *place);
+/* It ended in its init, and that was the first try: Lambda runs the init once more when an
+ * invocation is there, within the function's timeout ("suppressed init"). */
+bool place_may_init_again(const struct place *place);
 /* Nothing runs in it and nobody waits for it: it may be reaped. */
 void place_be_idle(struct place *place);
 

@@ -6,12 +6,22 @@
 #include "engine/driver/slot.h"
 #include "engine/driver/transcript.h"
 
-#define EXIT_MS 1000 /* from the end of the connection to that of the process */
 #define OUTCOME_MAX WIRE_OUTCOME_HELD
 
 static void break_protocol(struct place *place, const char *problem)
 {
     place_kill(place, "Runtime.ProtocolError", "Runtime broke the protocol: %s", problem);
+}
+
+void place_on_ready(struct place *place)
+{
+    deadlines_remove(&place->pool->deadlines, DEADLINE_PLACE, &place->due);
+    place->init_us = (int64_t)(uv_hrtime() / 1000) - place->started_us;
+    place->ready_ms = deadlines_now_ms();
+    place_move(place, PLACE_READY);
+    place->lane->is_failed = false;
+    place->lane->is_suppressed = false;
+    lane_on_room(place->lane, place);
 }
 
 static void on_hello(struct place *place, struct bytes body)
@@ -29,12 +39,9 @@ static void on_hello(struct place *place, struct bytes body)
                    hello.protocol, WIRE_PROTOCOL);
         return;
     }
-    deadlines_remove(&pool->deadlines, DEADLINE_PLACE, &place->due);
-    place->init_us = (int64_t)(uv_hrtime() / 1000) - place->started_us;
-    place->ready_ms = deadlines_now_ms();
-    place_move(place, PLACE_READY);
-    place->lane->is_failed = false;
-    lane_on_room(place->lane, place);
+    place->is_native = true;
+    place->revision->is_native = true;
+    place_on_ready(place);
 }
 
 static void on_complete(struct place *place, struct invocation *invocation, struct bytes body)
@@ -100,6 +107,8 @@ static void on_frame(struct link *link, const struct frame *frame)
 
     if (frame->type >= WIRE_INVOKE) {
         break_protocol(place, "a message that only the daemon sends");
+    } else if (place->is_guest) {
+        break_protocol(place, "a native message of a program that uses the Runtime API");
     } else if (frame->type == WIRE_HELLO) {
         if (place->state == PLACE_STARTING) {
             on_hello(place, frame->body);
@@ -114,15 +123,24 @@ static void on_frame(struct link *link, const struct frame *frame)
     arena_reset(&place->pool->arena);
 }
 
-/* A program that has closed its end is expected to be ending. */
+static void on_door(struct link *link, int listener)
+{
+    place_open_guest(container_of(link, struct place, connection), listener);
+}
+
+/* A program that has closed its end is expected to be ending; but one that uses the
+ * Runtime API may do without. */
 static void on_broken(struct link *link, const char *problem)
 {
     struct place *place = container_of(link, struct place, connection);
 
+    if (problem == NULL && place->guest != NULL && !place->is_native) {
+        return;
+    }
     if (problem != NULL) {
         break_protocol(place, problem);
     } else {
-        place_close_to_work(place, EXIT_MS);
+        place_close_to_work(place, PLACE_EXIT_MS);
     }
 }
 
@@ -143,5 +161,5 @@ static void on_output_closed(struct output *output)
     place_on_handle_closed(container_of(output, struct place, output));
 }
 
-const struct link_events place_link_events = {on_frame, on_broken, on_link_closed};
+const struct link_events place_link_events = {on_door, on_frame, on_broken, on_link_closed};
 const struct output_events place_output_events = {on_line, on_output_closed};

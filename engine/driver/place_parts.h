@@ -29,6 +29,23 @@ void place_end(struct place *place, bool has_started);
 /* What it said and printed before it died still counts; but it gets nothing new. */
 void place_on_environment_end(void *arg, const struct environment_end *end);
 
+/* How long its program may take until it is there for work. */
+uint32_t place_init_ms(const struct place *place);
+/* It is. */
+void place_on_ready(struct place *place);
+
+#define PLACE_EXIT_MS 1000 /* from the end of a connection to that of the process */
+
+/* --- place_guest.c -------------------------------------------------------------------- */
+
+void place_open_guest(struct place *place, int listener);
+void place_close_guest(struct place *place);
+/* An invocation has ended: room comes when the runtime asks again, within the function's
+ * timeout. */
+void place_await_return(struct place *place);
+/* It has not asked in time. */
+void place_on_no_return(struct place *place);
+
 /* --- place_frames.c ------------------------------------------------------------------- */
 
 extern const struct link_events place_link_events;

@@ -22,6 +22,47 @@ static void fail_start(struct place *place, const char *cause)
     place_end(place, false);
 }
 
+static void fail_lacking(struct place *place)
+{
+    const char *name = place->revision->config.runtime;
+    char cause[PLACE_CAUSE_MAX];
+
+    (void)snprintf(cause, sizeof cause,
+                   "there is no runtime %.64s; the operator adds it with: pawl runtime add %.64s "
+                   "DIR",
+                   name, name);
+    fail_start(place, cause);
+}
+
+/* A program that has once spoken the native protocol will do so again. */
+static bool has_door(const struct place *place)
+{
+    return place->pool->options.guests != NULL && !place->revision->is_native;
+}
+
+static bool brings_program(const struct place *place)
+{
+    const char *name = place->revision->config.runtime;
+
+    return name == NULL || strncmp(name, "provided.", 9) == 0;
+}
+
+/* NULL: the function brings its own program, or the runtime was removed since it was made. */
+static const char *find_runtime(const struct place *place)
+{
+    const struct pool_options *options = &place->pool->options;
+
+    return (options->runtime_dir != NULL && !brings_program(place))
+               ? options->runtime_dir(options->runtimes_arg, place->revision->config.runtime)
+               : NULL;
+}
+
+static bool lacks_runtime(const struct place *place)
+{
+    return place->pool->options.runtime_dir != NULL && !brings_program(place) &&
+           find_runtime(place) == NULL;
+}
+
 static int start_environment(struct place *place, struct arena *arena, int ret_fds[2])
 {
     struct pool *pool = place->pool;
@@ -32,9 +73,15 @@ static int start_environment(struct place *place, struct arena *arena, int ret_f
         .tmp_mb = revision->config.tmp_mb,
         .pids_max = PIDS_MAX,
         .files_max = FILES_MAX,
+        .has_door = has_door(place),
+        .runtime = find_runtime(place),
     };
 
-    spec.env = variables_make(arena, revision, pool->options.region);
+    spec.env = variables_make(arena, revision,
+                              &(struct variables_setting){.region = pool->options.region,
+                                                          .has_runtime = spec.runtime != NULL,
+                                                          .environment = place->number,
+                                                          .now_ms = place->started_ms});
     if (spec.env == NULL) {
         return ERR(ERR_NOMEM, "start an environment");
     }
@@ -49,7 +96,8 @@ static int start_environment(struct place *place, struct arena *arena, int ret_f
 static int connect_environment(struct place *place, const int fds[2])
 {
     uv_loop_t *loop = place->pool->loop;
-    int r = link_init(&place->connection, loop, &place->pool->turn, fds[0], &place_link_events);
+    int r = link_init(&place->connection, loop, &place->pool->turn, fds[0], has_door(place),
+                      &place_link_events);
 
     if (r != 0) {
         (void)close(fds[1]);
@@ -80,7 +128,7 @@ static void start(struct place *place)
     }
     pool->stats.started++;
     deadlines_set(&pool->deadlines, DEADLINE_PLACE, &place->due,
-                  deadlines_now_ms() + pool->options.init_ms);
+                  deadlines_now_ms() + place_init_ms(place));
     if (connect_environment(place, fds) != 0) { /* it runs already: killed, it ends as all do */
         place_kill(place, "Sandbox.StartFailed", "the environment could not be connected");
     }
@@ -92,6 +140,8 @@ static void on_unpacked(void *arg, const char *error)
 
     if (place->state == PLACE_KILLED || error != NULL) {
         fail_start(place, (error != NULL) ? error : "");
+    } else if (lacks_runtime(place)) {
+        fail_lacking(place);
     } else {
         start(place);
     }
@@ -127,6 +177,7 @@ static void init_place(struct place *place, struct lane *lane, struct function_r
     place->lane = lane;
     place->revision = revision;
     place->number = place->pool->next_number++;
+    place->is_suppressed = lane->is_suppressed;
     place->concurrency = place_concurrency(revision);
     list_init(&place->link);
     list_init(&place->room);

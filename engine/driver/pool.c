@@ -16,7 +16,15 @@
 /* --- ends without a place ----------------------------------------------------------- */
 
 static const struct invocation_end refusals[] = {
-    [REFUSED_FULL] = {.error_type = "TooManyRequestsException", .error_message = "Rate Exceeded."},
+    [REFUSED_FULL] = {.error_type = "TooManyRequestsException",
+                      .error_message = "Rate Exceeded.",
+                      .reason = "ConcurrentInvocationLimitExceeded"},
+    [REFUSED_RESERVED] = {.error_type = "TooManyRequestsException",
+                          .error_message = "Rate Exceeded.",
+                          .reason = "ReservedFunctionConcurrentInvocationLimitExceeded"},
+    [REFUSED_ACCOUNT] = {.error_type = "TooManyRequestsException",
+                         .error_message = "Rate Exceeded.",
+                         .reason = "ConcurrentInvocationLimitExceeded"},
     [REFUSED_CANCELED] = {.error_type = "Pawl.Canceled",
                           .error_message = "the invocation was canceled"},
     [REFUSED_CLOSED] = {.error_type = "Pawl.NeighbourLost",
@@ -33,24 +41,37 @@ void pool_refuse(struct pool *pool, struct invocation *invocation, enum refused 
     turn_add(&pool->turn, &pool->refusing);
 }
 
-static void end_unplaced(struct invocation *invocation, const struct invocation_end *end)
+void pool_on_ending(struct pool *pool, struct invocation *invocation)
+{
+    if (gate_leave(&pool->gates, &invocation->pass)) {
+        turn_add(&pool->turn, &pool->admitting);
+    }
+}
+
+static void end_unplaced(struct pool *pool, struct invocation *invocation,
+                         const struct invocation_end *end)
 {
     struct buf tail = invocation->log_tail;
 
+    pool_on_ending(pool, invocation);
     invocation->events->on_ended(invocation, end);
     buf_fini(&tail);
 }
 
-void pool_end_lost(struct invocation *invocation, const char *type, const char *cause)
+void pool_end_lost(struct pool *pool, struct invocation *invocation, const struct place *place)
 {
     char message[PLACE_MESSAGE_MAX];
-    struct invocation_end end = {.error_type = type, .error_message = message};
+    struct invocation_end end = {.error_type = place->cause_type, .error_message = message};
 
-    cause_format_message(&invocation->request_id, cause, message, sizeof message);
-    end_unplaced(invocation, &end);
+    cause_format_message(&invocation->request_id, place->cause, message, sizeof message);
+    if (place->init_error_type[0] != '\0') {
+        end.error_message = place->cause; /* the runtime's own words */
+    }
+    end_unplaced(pool, invocation, &end);
 }
 
 static void finish(struct pool *pool);
+static void on_admitting(struct turn_job *job);
 
 static void on_refusing(struct turn_job *job)
 {
@@ -63,7 +84,7 @@ static void on_refusing(struct turn_job *job)
     while ((item = list_pop_front(&now)) != NULL) {
         struct invocation *invocation = container_of(item, struct invocation, link);
 
-        end_unplaced(invocation, &refusals[invocation->number]);
+        end_unplaced(pool, invocation, &refusals[invocation->number]);
     }
     finish(pool);
 }
@@ -98,12 +119,16 @@ int pool_create(struct pool **ret_pool, uv_loop_t *loop, struct launcher *launch
     pool->next_number = 1;
     turn_init(&pool->turn, loop);
     turn_job_init(&pool->refusing, on_refusing);
+    turn_job_init(&pool->admitting, on_admitting);
+    gates_init(&pool->gates,
+               (options->concurrency_max > 0) ? options->concurrency_max : UINT32_MAX);
     deadlines_init(&pool->deadlines, loop, on_invocation_expired, on_place_expired);
     arena_init(&pool->arena, ARENA_BYTES_MAX);
     list_init(&pool->idle);
     list_init(&pool->hungry);
     list_init(&pool->wanting);
     list_init(&pool->growing);
+    list_init(&pool->warm);
     machine_load_init(&pool->load);
     (void)uv_timer_init(loop, &pool->growth_timer);
     list_init(&pool->refused);
@@ -157,6 +182,16 @@ static void close_lanes(struct list *wanting)
     }
 }
 
+static void close_gates(struct pool *pool)
+{
+    struct gate_pass *pass;
+
+    while ((pass = gates_any(&pool->gates)) != NULL) {
+        pool->stats.waiting--;
+        pool_refuse(pool, container_of(pass, struct invocation, pass), REFUSED_RESTART);
+    }
+}
+
 static void close_wanting(struct pool *pool)
 {
     close_lanes(&pool->hungry);
@@ -174,6 +209,8 @@ void pool_close(struct pool *pool, void *arg, pool_close_cb cb)
     pool->is_closing = true;
     pool->close_arg = arg;
     pool->close_cb = cb;
+    close_gates(pool);
+    warm_close(pool);
     close_wanting(pool);
     while ((node = table_walk(&pool->places, &bucket, node)) != NULL) {
         struct place *place = container_of(node, struct place, by_number);
@@ -213,6 +250,7 @@ static struct place *choose(const struct pool *pool, const struct lane *lane,
 static void reset(struct invocation *invocation)
 {
     list_init(&invocation->link);
+    invocation->pass = (struct gate_pass){0};
     invocation->number = 0;
     invocation->place = NULL;
     invocation->deadline_ms = 0;
@@ -221,20 +259,24 @@ static void reset(struct invocation *invocation)
     invocation->log_tail = (struct buf){0};
     invocation->is_sent = false;
     invocation->is_canceled = false;
+    invocation->resume = NULL;
 }
 
-void pool_invoke(struct pool *pool, struct invocation *invocation)
+static struct gate *gate_of(const struct function_revision *revision)
 {
-    struct lane *lane;
-    struct place *place;
+    return &revision->function->gate;
+}
 
-    reset(invocation);
-    if (pool->is_closing) {
-        pool_refuse(pool, invocation, REFUSED_RESTART);
-        return;
-    }
-    lane = lane_get(pool, invocation->revision, invocation->tenant_id);
-    place = (lane != NULL) ? choose(pool, lane, invocation) : NULL;
+static bool is_single(const struct function_revision *revision)
+{
+    return place_concurrency(revision) == 1;
+}
+
+static void admit(struct pool *pool, struct invocation *invocation)
+{
+    struct lane *lane = lane_get(pool, invocation->revision, invocation->tenant_id);
+    struct place *place = (lane != NULL) ? choose(pool, lane, invocation) : NULL;
+
     if (place != NULL) {
         place_put(place, invocation);
     } else if (lane == NULL || pool->stats.waiting >= pool->options.waiting_max) {
@@ -245,6 +287,71 @@ void pool_invoke(struct pool *pool, struct invocation *invocation)
     } else {
         lane_wait(lane, invocation);
     }
+}
+
+static void on_admitting(struct turn_job *job)
+{
+    struct pool *pool = container_of(job, struct pool, admitting);
+    struct gate_pass *pass;
+
+    while ((pass = gates_next(&pool->gates)) != NULL) {
+        pool->stats.waiting--;
+        admit(pool, container_of(pass, struct invocation, pass));
+    }
+}
+
+/* There is no room at its gate, or who is patient waits there already. */
+static void turn_away(struct pool *pool, struct invocation *invocation)
+{
+    struct gate *gate = gate_of(invocation->revision);
+
+    if (!invocation->is_patient) {
+        pool_refuse(pool, invocation, gate->is_reserved ? REFUSED_RESERVED : REFUSED_ACCOUNT);
+    } else if (pool->stats.waiting >= pool->options.waiting_max) {
+        pool_refuse(pool, invocation, REFUSED_FULL);
+    } else {
+        pool->stats.waiting++;
+        gate_wait(&pool->gates, gate, &invocation->pass);
+    }
+}
+
+void pool_invoke(struct pool *pool, struct invocation *invocation)
+{
+    struct gate *gate = gate_of(invocation->revision);
+
+    reset(invocation);
+    invocation->pass.is_single = is_single(invocation->revision);
+    if (pool->is_closing) {
+        pool_refuse(pool, invocation, REFUSED_RESTART);
+    } else if (!gate_has_room(&pool->gates, gate, invocation->pass.is_single) ||
+               (invocation->is_patient && gate->waiting_count > 0)) {
+        turn_away(pool, invocation);
+    } else {
+        gate_enter(&pool->gates, gate, &invocation->pass);
+        admit(pool, invocation);
+    }
+}
+
+const char *pool_limit_reason(const struct pool *pool, const struct function_revision *revision)
+{
+    const struct gate *gate = gate_of(revision);
+
+    if (gate_has_room(&pool->gates, gate, is_single(revision))) {
+        return NULL;
+    }
+    return refusals[gate->is_reserved ? REFUSED_RESERVED : REFUSED_ACCOUNT].reason;
+}
+
+void pool_reserve(struct pool *pool, struct function *function, bool is_reserved, uint32_t reserved)
+{
+    if (gate_reserve(&pool->gates, &function->gate, is_reserved, reserved) && !pool->is_closing) {
+        turn_add(&pool->turn, &pool->admitting);
+    }
+}
+
+uint32_t pool_unreserved(const struct pool *pool)
+{
+    return gates_unreserved(&pool->gates);
 }
 
 void invocation_send(struct pool *pool, struct invocation *invocation, enum wire_type type,
@@ -258,12 +365,28 @@ void invocation_send(struct pool *pool, struct invocation *invocation, enum wire
     }
 }
 
+void invocation_invoke(struct pool *pool, struct invocation *invocation, struct arena *arena,
+                       const struct wire_invoke *invoke, struct buf *scratch)
+{
+    if (invocation->place != NULL && invocation->is_guest) {
+        place_invoke_guest(invocation->place, invocation, invoke);
+        return;
+    }
+    scratch->len = 0;
+    wire_put_invoke(scratch, arena, invoke);
+    invocation_send(pool, invocation, WIRE_INVOKE, buf_bytes(scratch));
+}
+
 void invocation_cancel(struct pool *pool, struct invocation *invocation, const char *reason)
 {
     struct lane *lane;
 
     if (invocation->place != NULL) {
         place_cancel(invocation->place, invocation, reason);
+    } else if (invocation->number == 0 && !invocation->pass.is_admitted) {
+        (void)gate_leave(&pool->gates, &invocation->pass);
+        pool->stats.waiting--;
+        pool_refuse(pool, invocation, REFUSED_CANCELED);
     } else if (invocation->number == 0) {
         lane = lane_find(pool, invocation->revision, invocation->tenant_id);
         assert(lane != NULL);
@@ -304,6 +427,9 @@ void pool_function_changed(struct pool *pool, struct function *function)
 {
     struct list *item = pool->idle.next;
 
+    if (function->is_deleted && function->gate.is_reserved) {
+        pool_reserve(pool, function, false, 0);
+    }
     while (item != &pool->idle) {
         struct place *place = container_of(item, struct place, idle);
 

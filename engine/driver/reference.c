@@ -1,70 +1,33 @@
 /* How functions and executions are called: references of clients, ARNs. */
 #include <stdio.h>
 
-#include "engine/base/mem.h"
+#include "engine/driver/function_name.h"
 #include "engine/driver/state.h"
 
-static bool take_prefix(struct bytes *text, const char *prefix)
+bool reference_parse(const struct driver *driver, struct bytes text, uint64_t tenant,
+                     struct reference *ret_reference)
 {
-    size_t len = strlen(prefix);
+    struct function_name name;
 
-    if (text->len < len || memcmp(text->data, prefix, len) != 0) {
+    if (!function_name_parse(text, &name)) {
         return false;
     }
-    *text = bytes_of(text->data + len, text->len - len);
+    ret_reference->name = name.name;
+    ret_reference->qualifier = name.qualifier;
+    ret_reference->is_foreign =
+        (name.account != 0 && name.account != tenant) ||
+        (name.region.len > 0 && !bytes_equal(name.region, bytes_of_text(driver->options.region)));
     return true;
 }
 
-static struct bytes take_part(struct bytes *text)
+struct function_revision *reference_find(struct driver *driver, const struct reference *reference)
 {
-    const uint8_t *colon = (text->len > 0) ? memchr(text->data, ':', text->len) : NULL;
-    struct bytes part = *text;
+    const struct function *function =
+        reference->is_foreign ? NULL : function_find(driver->functions, reference->name);
 
-    if (colon == NULL) {
-        *text = (struct bytes){0};
-        return part;
-    }
-    part.len = (size_t)(colon - text->data);
-    *text = bytes_of(colon + 1, text->len - part.len - 1);
-    return part;
-}
-
-static bool is_account(struct bytes text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9') {
-            return false;
-        }
-    }
-    return text.len == 12;
-}
-
-static bool is_tenant(struct bytes account, uint64_t tenant)
-{
-    char text[24];
-
-    (void)snprintf(text, sizeof text, "%012llu", (unsigned long long)tenant);
-    return bytes_equal(account, bytes_of_text(text));
-}
-
-/* name · name:q · account:function:name[:q] · arn:aws:lambda:region:account:function:name[:q] */
-bool reference_parse(struct bytes text, uint64_t tenant, struct reference *ret_reference)
-{
-    struct reference reference = {0};
-    struct bytes part;
-
-    if (take_prefix(&text, "arn:aws:lambda:")) {
-        (void)take_part(&text); /* region: there is one */
-    }
-    part = take_part(&text);
-    if (is_account(part) && take_prefix(&text, "function:")) {
-        reference.is_foreign = !is_tenant(part, tenant);
-        part = take_part(&text);
-    }
-    reference.name = part;
-    reference.qualifier = text;
-    *ret_reference = reference;
-    return part.len > 0 && part.len <= 140;
+    return (function != NULL)
+               ? function_resolve(function, reference->qualifier, prng_next(&driver->prng))
+               : NULL;
 }
 
 struct bytes arn_make(struct arena *arena, struct bytes function, struct bytes name,
@@ -88,14 +51,34 @@ struct bytes arn_of(struct arena *arena, const struct exec *exec)
     return arn_make(arena, exec->function, exec->name, &exec->id);
 }
 
-struct bytes arena_function(struct arena *arena, const struct function *function)
+struct bytes arn_qualify(struct arena *arena, const struct function *function,
+                         struct bytes qualifier)
 {
-    size_t len = strlen(function->arn) + sizeof ":$LATEST";
+    size_t len = strlen(function->arn) + 1 + qualifier.len + 1;
     char *arn = arena_alloc(arena, len);
 
     if (arn == NULL) {
         return (struct bytes){0};
     }
-    (void)snprintf(arn, len, "%s:$LATEST", function->arn);
+    (void)snprintf(arn, len, "%s%s%.*s", function->arn, (qualifier.len > 0) ? ":" : "",
+                   (int)qualifier.len, (const char *)qualifier.data);
     return bytes_of_text(arn);
+}
+
+struct bytes arena_function(struct arena *arena, const struct function_revision *revision)
+{
+    return arn_qualify(arena, revision->function, bytes_of_text(revision->qualifier));
+}
+
+/* Of a durable execution's ARN what is in front of the first '/'. */
+struct bytes arn_version(struct bytes arn)
+{
+    const uint8_t *slash = (arn.len > 0) ? memchr(arn.data, '/', arn.len) : NULL;
+    size_t end = (slash != NULL) ? (size_t)(slash - arn.data) : arn.len;
+    size_t from = end;
+
+    while (from > 0 && arn.data[from - 1] != ':') {
+        from--;
+    }
+    return bytes_of(arn.data + from, end - from);
 }

@@ -16,6 +16,15 @@ static void pending_free(struct pending *pending)
     mem_free(pending);
 }
 
+/* The request is its owner's again from the first line of `cb`, which may free it. */
+static void hand_back(struct execution_request *request)
+{
+    struct buf json = request->json;
+
+    request->cb(request);
+    buf_fini(&json);
+}
+
 void request_answer(struct execution_request *request)
 {
     struct pending *pending = request->state;
@@ -24,14 +33,14 @@ void request_answer(struct execution_request *request)
         pending_free(pending);
         request->state = NULL;
     }
-    request->cb(request);
-    buf_fini(&request->json);
+    hand_back(request);
 }
 
 void request_fail(struct execution_request *request, int status, const char *name,
                   const char *message)
 {
-    request->failure = (struct driver_error){status, name, message};
+    request->failure =
+        (struct driver_error){.http_status = status, .name = name, .message = message};
     request_answer(request);
 }
 
@@ -79,10 +88,11 @@ void requests_answer_all(struct driver *driver)
 
             pending->request = NULL;
             request->state = NULL;
-            request->failure = (struct driver_error){503, "ServiceException",
-                                                     "The daemon is shutting down: try again."};
-            request->cb(request);
-            buf_fini(&request->json);
+            request->failure =
+                (struct driver_error){.http_status = 503,
+                                      .name = "ServiceException",
+                                      .message = "The daemon is shutting down: try again."};
+            hand_back(request);
         }
     }
 }
@@ -113,8 +123,7 @@ static void fail_not_found(struct execution_request *request)
     request_fail(request, 404, "ResourceNotFoundException", "Durable execution not found.");
 }
 
-/* Takes the request out of its pending; NULL when the client is gone. */
-static struct execution_request *take(struct pending *pending)
+struct execution_request *request_take(struct pending *pending)
 {
     struct execution_request *request = pending->request;
 
@@ -141,8 +150,7 @@ static struct task *open_task(struct driver *driver, struct execution_request *r
     return task_create(driver, kind, &exec_id, done, pending);
 }
 
-/* The answer of a refused command; false when it was not refused. */
-static bool answer_refusal(struct task *task, struct execution_request *request)
+bool request_answer_refusal(struct task *task, struct execution_request *request)
 {
     switch (task->refusal) {
     case REFUSAL_NONE:
@@ -175,9 +183,9 @@ static bool answer_refusal(struct task *task, struct execution_request *request)
 
 static void on_stopped(struct task *task)
 {
-    struct execution_request *request = take(task->arg);
+    struct execution_request *request = request_take(task->arg);
 
-    if (request == NULL || answer_refusal(task, request)) {
+    if (request == NULL || request_answer_refusal(task, request)) {
         return;
     }
     request->time_ms = task->exec->end_ms;
@@ -218,9 +226,9 @@ void driver_stop(struct driver *driver, struct execution_request *request)
 
 static void on_redriven(struct task *task)
 {
-    struct execution_request *request = take(task->arg);
+    struct execution_request *request = request_take(task->arg);
 
-    if (request != NULL && !answer_refusal(task, request)) {
+    if (request != NULL && !request_answer_refusal(task, request)) {
         buf_append_text(&request->json, "{}");
         request_answer(request);
     }
@@ -239,14 +247,14 @@ void driver_redrive(struct driver *driver, struct execution_request *request)
 
 static void on_called_back(struct task *task)
 {
-    struct execution_request *request = take(task->arg);
+    struct execution_request *request = request_take(task->arg);
 
     if (request == NULL) {
         return;
     }
     if (task->refusal == REFUSAL_NOT_FOUND) {
         request_fail(request, 404, "ResourceNotFoundException", "Callback not found.");
-    } else if (!answer_refusal(task, request)) {
+    } else if (!request_answer_refusal(task, request)) {
         buf_append_text(&request->json, "{}");
         request_answer(request);
     }
@@ -319,29 +327,12 @@ void driver_callback_heartbeat(struct driver *driver, struct execution_request *
     }
 }
 
-/* --- checkpoints over HTTP ------------------------------------------------------------------- */
-
-/* Native programs hold no token, and no other runtime is served yet: no token that
- * anyone presents can be a live one. */
-void driver_checkpoint(struct driver *driver, struct execution_request *request)
-{
-    if (request_open(driver, request) != NULL) {
-        request_fail(request, 400, "InvalidParameterValueException",
-                     "Invalid Checkpoint Token: no invocation with this token is running.");
-    }
-}
-
-void driver_get_state(struct driver *driver, struct execution_request *request)
-{
-    driver_checkpoint(driver, request);
-}
-
 /* --- reading --------------------------------------------------------------------------------- */
 
 static void on_views_ready(struct journal_wait *wait)
 {
     struct pending *pending = container_of(wait, struct pending, wait);
-    struct execution_request *request = take(pending);
+    struct execution_request *request = request_take(pending);
 
     if (request != NULL) {
         pending->render(pending->driver, request, &pending->view);
@@ -364,6 +355,7 @@ static void keep_view(struct pending *pending, const struct exec *exec)
     pending->view = (struct execution_view){.id = exec->id,
                                             .name = keep_bytes(pending, exec->name),
                                             .function = keep_bytes(pending, exec->function),
+                                            .trace_id = keep_bytes(pending, exec->trace_id),
                                             .kind = exec->kind,
                                             .status = exec->status,
                                             .is_held = exec->is_held,
@@ -379,9 +371,9 @@ static void keep_view(struct pending *pending, const struct exec *exec)
 static void on_readable(struct task *task)
 {
     struct pending *pending = task->arg;
-    struct execution_request *request = take(pending);
+    struct execution_request *request = request_take(pending);
 
-    if (request == NULL || answer_refusal(task, request)) {
+    if (request == NULL || request_answer_refusal(task, request)) {
         return;
     }
     keep_view(pending, task->exec);
@@ -397,4 +389,13 @@ void request_view(struct driver *driver, struct execution_request *request, requ
         ((struct pending *)task->arg)->render = render;
         task_submit(task);
     }
+}
+
+void request_view_again(struct execution_request *request)
+{
+    struct pending *pending = request->state;
+    struct id exec_id = pending->view.id;
+
+    arena_reset(&pending->arena);
+    task_submit(task_create(pending->driver, COMMAND_READ, &exec_id, on_readable, pending));
 }

@@ -11,6 +11,7 @@ struct execution_view {
     struct id id;
     struct bytes name;
     struct bytes function;
+    struct bytes trace_id; /* as given */
     enum exec_kind kind;
     enum exec_status status;
     bool is_held;
@@ -32,18 +33,27 @@ struct pending {
     struct execution_request *request; /* NULL when the client is gone */
     struct journal_wait wait;
     request_render render;
-    struct arena arena; /* of `view` */
+    struct arena arena; /* of what follows */
     struct execution_view view;
+    struct bytes client_token; /* of a checkpoint */
 };
+
+struct task;
 
 struct pending *request_open(struct driver *driver, struct execution_request *request);
 void request_answer(struct execution_request *request);
 void request_fail(struct execution_request *request, int status, const char *name,
                   const char *message);
+/* Out of its pending; NULL when the client is gone: the pending is, too. */
+struct execution_request *request_take(struct pending *pending);
+/* The answer of a refused command; false when it was not refused. */
+bool request_answer_refusal(struct task *task, struct execution_request *request);
 bool request_parse_arn(struct bytes arn, struct id *ret_id);
 
 /* Loads the execution if need be, waits for what it is committing and for the
  * views, then calls `render`. */
 void request_view(struct driver *driver, struct execution_request *request, request_render render);
+/* From `render`: what it has seen is not enough. */
+void request_view_again(struct execution_request *request);
 
 #endif /* ENGINE_DRIVER_REQUEST_H */

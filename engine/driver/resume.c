@@ -38,7 +38,7 @@ void operation_of(const struct driver *driver, const struct exec *exec, const st
         .has_error = op->error.record_no != 0,
         .start_ms = op->start_ms,
         .end_ms = op->end_ms,
-        .due_ms = op->due_ms,
+        .due_ms = (op->type == OP_WAIT) ? op->start_ms + (int64_t)op->wait_s * 1000 : op->due_ms,
     };
     if (op->type == OP_CALLBACK) {
         callback_id_make(driver, exec, op->id, callback_id);
@@ -122,6 +122,7 @@ static void fill_invoke(struct run *run, struct arena *arena, struct wire_invoke
     const struct exec *exec = run->exec;
     struct bytes request_id = {0};
     char text[ID_TEXT_LEN + 1];
+    char trace[TRACE_TEXT_MAX];
 
     id_format(&exec->request_id, text);
     request_id = arena_copy(arena, bytes_of_text(text));
@@ -130,6 +131,7 @@ static void fill_invoke(struct run *run, struct arena *arena, struct wire_invoke
         .function_arn = exec->function,
         .deadline_ms = driver_now_ms() + (int64_t)run->invocation.revision->config.timeout_s * 1000,
         .tenant_id = exec->tenant_id,
+        .trace_id = arena_copy(arena, trace_of(exec->trace_id, &exec->id, trace)),
         .is_durable = exec->kind == EXEC_DURABLE,
         .execution_arn = run->invocation.execution,
         .attempt = run->attempt,
@@ -143,17 +145,15 @@ static void send_filled(struct run *run, struct arena *arena, const struct wire_
 {
     struct hot *hot = hot_of(run->exec);
 
-    run->answer.len = 0;
-    wire_put_invoke(&run->answer, arena, invoke);
     core_delivered(run->exec);
     hot->environment = run->environment;
     hot->known_record = run->exec->records;
     hot->known_change = run->exec->change_no;
-    hot_drop_payloads(hot);
     run->is_sent = true;
     run->must_send = false;
     CRASH_POINT(before_invoke);
-    invocation_send(run->driver->pool, &run->invocation, WIRE_INVOKE, buf_bytes(&run->answer));
+    invocation_invoke(run->driver->pool, &run->invocation, arena, invoke, &run->answer);
+    hot_drop_payloads(hot);
     CRASH_POINT(after_invoke);
 }
 
@@ -202,6 +202,7 @@ static int fill_visit(void *arg, const struct record *record, uint64_t record_no
 static int list_operations(struct run *run, struct arena *arena, struct wire_invoke *invoke)
 {
     const struct exec *exec = run->exec;
+    const struct hot *hot = hot_of(exec);
     struct list *item;
     uint32_t count = 0;
 
@@ -214,7 +215,9 @@ static int list_operations(struct run *run, struct arena *arena, struct wire_inv
 
         if (!op->is_pruned) {
             op->order = count;
-            operation_of(run->driver, exec, op, arena, &invoke->operations[count++]);
+            operation_of(run->driver, exec, op, arena, &invoke->operations[count]);
+            invoke->operations[count++].is_updated =
+                hot->known_record != 0 && op->changed > hot->known_change;
         }
     }
     invoke->operation_count = count;
@@ -239,23 +242,42 @@ static int check_whole(const struct wire_invoke *invoke)
     return 0;
 }
 
+int run_read_state(struct run *run, struct arena *arena, struct wire_invoke *ret_invoke)
+{
+    struct filling filling = {.run = run, .arena = arena, .invoke = ret_invoke};
+    int r;
+
+    fill_invoke(run, arena, ret_invoke);
+    r = list_operations(run, arena, ret_invoke);
+    if (r == 0) {
+        r = view_walk(run->driver, &run->exec->id, fill_visit, &filling);
+    }
+    return (r == 0) ? check_whole(ret_invoke) : r;
+}
+
+static void keep_retried(struct run *run, const struct wire_invoke *invoke)
+{
+    struct list *item;
+
+    list_for_each (item, &run->exec->ops) {
+        const struct op *op = container_of(item, struct op, in_exec);
+
+        if (!op->is_pruned) {
+            hot_keep_retried(hot_of(run->exec), op, &invoke->operations[op->order]);
+        }
+    }
+}
+
 static void send_everything(struct run *run)
 {
     struct arena arena;
     struct wire_invoke invoke;
-    struct filling filling = {.run = run, .arena = &arena, .invoke = &invoke};
     int r;
 
-    arena_init(&arena, (size_t)256 << 20);
-    fill_invoke(run, &arena, &invoke);
-    r = list_operations(run, &arena, &invoke);
+    arena_init(&arena, STATE_ARENA_BYTES_MAX);
+    r = run_read_state(run, &arena, &invoke);
     if (r == 0) {
-        r = view_walk(run->driver, &run->exec->id, fill_visit, &filling);
-    }
-    if (r == 0) {
-        r = check_whole(&invoke);
-    }
-    if (r == 0) {
+        keep_retried(run, &invoke);
         send_filled(run, &arena, &invoke);
     } else {
         log_error("%.*s: its state cannot be read: %s", (int)run->invocation.execution.len,
@@ -288,6 +310,13 @@ static void send_from_views(struct run *run)
     journal_wait_applied(run->driver->journal, &run->wait, lsn, on_applied);
 }
 
+/* A runtime's function remembers nothing, and memory keeps only news: it gets all of it
+ * from the views, in order, but for the first time. */
+static bool may_use_memory(const struct run *run)
+{
+    return !run->invocation.is_guest || run->exec->op_count == 0;
+}
+
 /* Sends what memory has; or all of it, from the views. Never what is not durable:
  * while the execution commits, this waits for run_committed(). */
 void run_send(struct run *run)
@@ -296,7 +325,7 @@ void run_send(struct run *run)
     struct wire_invoke invoke;
     struct arena arena;
     bool is_warm = hot->environment == run->environment && hot->known_record != 0 &&
-                   !run->is_full && run->exec->kind == EXEC_DURABLE;
+                   !run->is_full && run->exec->kind == EXEC_DURABLE && !run->invocation.is_guest;
 
     if (run->exec->is_committing) {
         run->must_send = true;
@@ -306,7 +335,8 @@ void run_send(struct run *run)
     arena_init(&arena, 0);
     fill_invoke(run, &arena, &invoke);
     invoke.base = is_warm ? hot->known_record : 0;
-    if (!run->is_full && fill_from_memory(run, &arena, is_warm ? hot->known_change : 0, &invoke)) {
+    if (!run->is_full && may_use_memory(run) &&
+        fill_from_memory(run, &arena, is_warm ? hot->known_change : 0, &invoke)) {
         send_filled(run, &arena, &invoke);
     } else {
         send_from_views(run);

@@ -4,6 +4,7 @@
 
 #include "engine/base/crash.h"
 #include "engine/base/mem.h"
+#include "engine/driver/concurrency.h"
 #include "engine/driver/state.h"
 
 static const struct invocation_events durable_events;
@@ -35,6 +36,7 @@ void run_free(struct run *run)
         function_revision_unref(run->invocation.revision);
     }
     mem_free((void *)(uintptr_t)run->invocation.execution.data);
+    buf_fini(&run->reply);
     answer.len = 0;
     if (answer.cap > WIRE_PIECE_BYTES) {
         buf_fini(&answer);
@@ -61,6 +63,8 @@ static void fill_error(struct task *task, const char *type, const char *message)
     command->has_error = true;
     command->error = task_error(task, type, message);
     command->is_uncounted = strcmp(type, "Pawl.NeighbourLost") == 0;
+    command->is_throttled = strcmp(type, "TooManyRequestsException") == 0;
+    command->is_final = strcmp(type, EVENT_SHUT_TYPE) == 0;
     command->is_retryable = (has_prefix(type, "Runtime.") || has_prefix(type, "Sandbox.") ||
                              has_prefix(type, "Extension.")) &&
                             strcmp(type, "Sandbox.Timedout") != 0;
@@ -90,6 +94,17 @@ static struct task *complete_task(struct run *run)
     return task;
 }
 
+/* For who waits; without memory there is none. */
+static void keep_log_tail(struct hot *hot, const struct invocation *invocation)
+{
+    struct bytes tail = invocation_log_tail(invocation);
+
+    hot->log_tail.len = 0;
+    if (hot->wants_log_tail) {
+        buf_append(&hot->log_tail, tail.data, tail.len);
+    }
+}
+
 static void end_attempt(struct run *run, const struct invocation_end *end)
 {
     struct hot *hot = hot_of(run->exec);
@@ -99,9 +114,13 @@ static void end_attempt(struct run *run, const struct invocation_end *end)
         fill_outcome(task, &end->complete);
     } else {
         fill_error(task, end->error_type, end->error_message);
+        if (end->error.len > 0) {
+            task->command.error = task_copy(task, end->error);
+        }
         hot->environment = 0;
         hot->known_record = 0;
     }
+    keep_log_tail(hot, &run->invocation);
     hot->run = NULL;
     run_free(run);
     task_submit(task);
@@ -117,7 +136,7 @@ static bool is_cut_off(const struct run *run, const struct invocation_end *end)
     if (end->is_complete) {
         return run->is_suspended && end->complete.outcome == OUTCOME_PENDING;
     }
-    return strcmp(end->error_type, "Pawl.Restarted") == 0;
+    return run->is_suspended || strcmp(end->error_type, "Pawl.Restarted") == 0;
 }
 
 static void on_durable_ended(struct invocation *invocation, const struct invocation_end *end)
@@ -161,6 +180,13 @@ static void fail_dispatch(struct hot *hot, const char *type, const char *message
     task_submit(task);
 }
 
+static bool is_shut(const struct function *function)
+{
+    uint32_t reserved;
+
+    return concurrency_reserved(function, &reserved) && reserved == 0;
+}
+
 void run_dispatch(struct hot *hot, uint32_t attempt)
 {
     struct driver *driver = hot->driver;
@@ -175,6 +201,11 @@ void run_dispatch(struct hot *hot, uint32_t attempt)
     }
     if (revision == NULL) {
         fail_dispatch(hot, "ResourceNotFoundException", "The function does not exist any more.");
+        return;
+    }
+    if (hot->exec->kind == EXEC_EVENT && is_shut(revision->function)) {
+        fail_dispatch(hot, EVENT_SHUT_TYPE,
+                      "The reserved concurrency of the function is 0: it is never run.");
         return;
     }
     run = run_create(driver);
@@ -194,7 +225,9 @@ void run_dispatch(struct hot *hot, uint32_t attempt)
     run->invocation.tenant_id = hot->exec->tenant_id;
     run->invocation.execution = bytes_of(mem_dup(arn.data, arn.len), arn.len);
     run->invocation.affinity = hot->environment;
+    run->invocation.wants_log_tail = hot->wants_log_tail;
     run->invocation.is_durable = hot->exec->kind == EXEC_DURABLE;
+    run->invocation.is_patient = true;
     arena_fini(&arena);
     pool_invoke(driver->pool, &run->invocation);
 }

@@ -60,12 +60,14 @@ static int put_opening(struct buf *out, const struct tenant_keys *keys, const st
 }
 
 /* An event that has succeeded is answered, and nobody can ask for it; one that failed is
- * kept and listed, and a child's end is told to its parent first. */
+ * kept and listed, and a child's end is told to its parent first. What a destination is to
+ * be told is kept until it was. */
 static uint8_t flags_of(const struct exec *exec, uint32_t count)
 {
     bool is_first = exec->records == count;
     bool is_brief = exec->kind == EXEC_EVENT && exec->status == EXEC_SUCCEEDED &&
-                    id_is_none(&exec->parent_exec);
+                    id_is_none(&exec->parent_exec) &&
+                    (exec->on_success.len == 0 || exec->is_parent_notified);
 
     return (uint8_t)((is_first ? FRAME_FIRST : 0) | (is_brief ? FRAME_BRIEF : 0));
 }

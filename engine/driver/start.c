@@ -1,10 +1,13 @@
 /* Invokes: ordinary ones go straight to the pool; durable and asynchronous ones
  * start an execution, and are answered when that is durable, or at its end. */
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "engine/base/mem.h"
+#include "engine/driver/event_settings.h"
+#include "engine/driver/function_name.h"
 #include "engine/driver/state.h"
 
-#define EVENT_RETRIES_MAX 2U /* Lambda's default event invoke config */
-#define EVENT_AGE_S 21600U   /* 6 hours */
 #define EVENT_RETENTION_DAYS 14U
 #define ASYNC_PAYLOAD_BYTES_MAX (1024U * 1024U)
 
@@ -25,7 +28,7 @@ static void on_start_refused(struct task *task, struct invoke_request *request)
     } else if (task->refusal == REFUSAL_DAMAGED) {
         invoke_answer_error(request, 500, "ServiceException", task->message);
     } else {
-        invoke_answer_error(request, 429, "TooManyRequestsException", task->message);
+        invoke_answer_throttled(request, "ConcurrentInvocationLimitExceeded", task->message);
     }
 }
 
@@ -44,7 +47,7 @@ static void on_event_started(struct task *task)
     if (task->exec->kind == EXEC_DURABLE) {
         request->execution_arn = arn_of(&task->arena, task->exec);
     }
-    request->executed_version = "$LATEST";
+    invoke_note_version(request, arn_version(task->exec->function));
     request->cb(request);
 }
 
@@ -67,6 +70,7 @@ static void on_sync_started(struct task *task)
         return;
     }
     waiter->hot = hot;
+    hot->wants_log_tail = hot->wants_log_tail || task->wants_log_tail;
     list_push_back(&hot->waiters, &waiter->link);
 }
 
@@ -83,7 +87,7 @@ void start_fill(struct task *task, struct function_revision *revision, struct by
     *started = (struct record){
         .kind = EXECUTION_STARTED,
         .name = task_copy(task, name),
-        .function = arena_function(&task->arena, function),
+        .function = arena_function(&task->arena, revision),
         .has_payload = has_payload,
         .payload = task_copy(task, payload),
         .exec_kind = kind,
@@ -92,9 +96,26 @@ void start_fill(struct task *task, struct function_revision *revision, struct by
         .retention_days =
             (kind == EXEC_DURABLE) ? revision->config.retention_days : EVENT_RETENTION_DAYS,
         .retries_max = EVENT_RETRIES_MAX,
-        .event_age_s = EVENT_AGE_S,
+        .event_age_s = EVENT_AGE_MAX_S,
     };
     seal_digest(payload, started->digest);
+}
+
+void start_settle_event(struct task *task, const struct function *function, struct bytes qualifier)
+{
+    struct record *started = &task->command.started;
+    struct event_settings settings;
+
+    if (!event_settings_find(function, qualifier, &task->arena, &settings)) {
+        return;
+    }
+    started->retries_max = settings.retries_max;
+    started->event_age_s = settings.age_s;
+    started->on_success = settings.on_success;
+    started->on_failure = settings.on_failure;
+    if (settings.on_success.len > 0 || settings.on_failure.len > 0) {
+        started->request_id = driver_make_id(task->driver);
+    }
 }
 
 /* An execution without a name of its own is called by its id. */
@@ -148,15 +169,19 @@ static struct bytes name_of(const struct invoke_request *request)
 static struct task *make_start(struct driver *driver, struct invoke_request *request,
                                struct function_revision *revision)
 {
-    struct id id = driver_make_id(driver);
+    struct id id = id_is_none(&request->request_id) ? driver_make_id(driver) : request->request_id;
     struct task *task = task_create(driver, COMMAND_START, &id, on_event_started, (void *)request);
     struct bytes name = name_of(request);
     char id_text[ID_TEXT_LEN + 1];
 
     id_format(&id, id_text);
     start_fill(task, revision, (name.len > 0) ? name : bytes_of_text(id_text), request->payload,
-               true, revision->config.is_durable ? EXEC_DURABLE : EXEC_EVENT);
+               request->payload.len > 0, revision->config.is_durable ? EXEC_DURABLE : EXEC_EVENT);
     task->command.started.tenant_id = task_copy(task, request->tenant_id);
+    task->command.started.trace_id = task_copy(task, request->trace_id);
+    if (request->type == INVOKE_EVENT) {
+        start_settle_event(task, revision->function, request->asked_qualifier);
+    }
     if (name.len > 0) {
         find_known(driver, task);
     }
@@ -177,8 +202,28 @@ static bool add_waiter(struct task *task, struct invoke_request *request)
     waiter->request = request;
     request->state = waiter;
     request->state_kind = INVOKE_STATE_WAITER;
+    task->wants_log_tail = request->wants_log_tail;
     task->done = on_sync_started;
     task->arg = waiter;
+    return true;
+}
+
+/* Who waits for the answer is told at once, before anything is started; who comes back to an
+ * execution that was started before is not held up. */
+static bool is_throttled(struct driver *driver, struct task *task, struct invoke_request *request,
+                         const struct function_revision *revision)
+{
+    const struct command *command = &task->command;
+    const char *reason = (request->type == INVOKE_REQUEST_RESPONSE)
+                             ? pool_limit_reason(driver->pool, revision)
+                             : NULL;
+
+    if (reason == NULL || command->is_known ||
+        core_find_name(driver->core, &command->function_id, command->started.name) != NULL) {
+        return false;
+    }
+    task_drop(task);
+    invoke_answer_throttled(request, reason, "Rate Exceeded.");
     return true;
 }
 
@@ -189,8 +234,10 @@ static void start_execution(struct driver *driver, struct invoke_request *reques
 
     if (has_happened(driver, task)) {
         task_drop(task);
-        request->executed_version = "$LATEST";
         request->cb(request);
+        return;
+    }
+    if (is_throttled(driver, task, request, revision)) {
         return;
     }
     if (request->type != INVOKE_REQUEST_RESPONSE) {
@@ -252,34 +299,75 @@ static bool is_overloaded(struct driver *driver, struct invoke_request *request,
         invoke_answer_error(request, 503, "ServiceException",
                             "The journal is full: free disk space or raise [journal] sizes.");
     } else if (is_journaled && journal_is_lagging(driver->journal)) {
-        invoke_answer_error(request, 429, "TooManyRequestsException", "Rate exceeded: try again.");
+        invoke_answer_throttled(request, "CallerRateLimitExceeded", "Rate exceeded: try again.");
     } else {
         return false;
     }
     return true;
 }
 
-static bool find_function(struct driver *driver, struct invoke_request *request,
-                          struct function **ret_function, struct bytes *ret_qualifier)
+static void answer_not_found(struct driver *driver, struct invoke_request *request,
+                             const struct reference *reference)
 {
+    char message[FUNCTION_NAME_MAX + FUNCTION_QUALIFIER_MAX + 128];
+
+    (void)snprintf(message, sizeof message,
+                   "Function not found: arn:aws:lambda:%s:%012" PRIu64 ":function:%.*s%s%.*s",
+                   driver->options.region, request->principal->tenant, (int)reference->name.len,
+                   (const char *)reference->name.data, (reference->qualifier.len > 0) ? ":" : "",
+                   (int)reference->qualifier.len, (const char *)reference->qualifier.data);
+    invoke_answer_error(request, 404, "ResourceNotFoundException", message);
+}
+
+/* The revision that is to run; NULL: answered. */
+static struct function_revision *find_revision(struct driver *driver,
+                                               struct invoke_request *request)
+{
+    struct function_revision *revision;
     struct reference reference;
 
-    if (!reference_parse(request->function, request->principal->tenant, &reference)) {
+    if (!reference_parse(driver, request->function, request->principal->tenant, &reference) ||
+        request->qualifier.len > FUNCTION_QUALIFIER_MAX) {
         invoke_answer_error(request, 400, "InvalidParameterValueException",
-                            "The function name is malformed.");
-        return false;
+                            "The function name or its qualifier is malformed.");
+        return NULL;
     }
     if (reference.qualifier.len > 0 && request->qualifier.len > 0 &&
         !bytes_equal(reference.qualifier, request->qualifier)) {
         invoke_answer_error(request, 400, "InvalidParameterValueException",
-                            "The qualifier in the name and the Qualifier parameter differ.");
+                            "The derived qualifier from the function name does not match the "
+                            "specified qualifier.");
+        return NULL;
+    }
+    if (request->qualifier.len > 0) {
+        reference.qualifier = request->qualifier;
+    }
+    request->asked_qualifier = reference.qualifier;
+    revision = reference_find(driver, &reference);
+    if (revision == NULL) {
+        answer_not_found(driver, request, &reference);
+    } else {
+        invoke_note_version(request, bytes_of_text(revision->qualifier));
+    }
+    return revision;
+}
+
+/* What needs no environment, or may not have one. False: answered. */
+static bool check_invoke(struct invoke_request *request, const struct function_revision *revision)
+{
+    const char *message = check_request(request, &revision->config, request->asked_qualifier);
+
+    if (message != NULL) {
+        invoke_answer_error(request, 400, "InvalidParameterValueException", message);
         return false;
     }
-    *ret_qualifier = (request->qualifier.len > 0) ? request->qualifier : reference.qualifier;
-    *ret_function = reference.is_foreign ? NULL : function_find(driver->functions, reference.name);
-    if (*ret_function == NULL ||
-        (ret_qualifier->len > 0 && !bytes_equal(*ret_qualifier, bytes_of_text("$LATEST")))) {
-        invoke_answer_error(request, 404, "ResourceNotFoundException", "Function not found.");
+    if (request->type == INVOKE_EVENT && request->payload.len > ASYNC_PAYLOAD_BYTES_MAX) {
+        invoke_answer_error(request, 413, "RequestTooLargeException",
+                            "The payload of an asynchronous invoke has at most 1048576 bytes.");
+        return false;
+    }
+    if (request->type == INVOKE_DRY_RUN) {
+        request->cb(request);
         return false;
     }
     return true;
@@ -287,30 +375,12 @@ static bool find_function(struct driver *driver, struct invoke_request *request,
 
 void driver_invoke(struct driver *driver, struct invoke_request *request)
 {
-    struct function *function;
     struct function_revision *revision;
-    struct bytes qualifier;
-    const char *message;
     bool is_journaled;
 
     request->state = NULL;
-    if (!find_function(driver, request, &function, &qualifier)) {
-        return;
-    }
-    revision = function->latest;
-    message = check_request(request, &revision->config, qualifier);
-    if (message != NULL) {
-        invoke_answer_error(request, 400, "InvalidParameterValueException", message);
-        return;
-    }
-    if (request->type == INVOKE_EVENT && request->payload.len > ASYNC_PAYLOAD_BYTES_MAX) {
-        invoke_answer_error(request, 413, "RequestTooLargeException",
-                            "The payload of an asynchronous invoke has at most 1048576 bytes.");
-        return;
-    }
-    if (request->type == INVOKE_DRY_RUN) {
-        request->executed_version = "$LATEST";
-        request->cb(request);
+    revision = find_revision(driver, request);
+    if (revision == NULL || !check_invoke(request, revision)) {
         return;
     }
     is_journaled = revision->config.is_durable || request->type == INVOKE_EVENT;
@@ -321,6 +391,14 @@ void driver_invoke(struct driver *driver, struct invoke_request *request)
         start_execution(driver, request, revision);
     } else {
         plain_invoke(driver, revision, request);
+    }
+}
+
+void driver_invoke_resume(struct driver *driver, struct invoke_request *request)
+{
+    (void)driver;
+    if (request->state != NULL && request->state_kind == INVOKE_STATE_RUN) {
+        plain_resume(request->state);
     }
 }
 

@@ -10,6 +10,7 @@
 #ifndef ENGINE_DRIVER_STATE_H
 #define ENGINE_DRIVER_STATE_H
 
+#include "engine/driver/alias.h"
 #include "engine/driver/driver.h"
 #include "engine/driver/sealer.h"
 
@@ -20,6 +21,8 @@ struct driver {
     struct tenant_keys *keys; /* of the default tenant */
     struct core *core;
     struct functions *functions;
+    struct runtimes *runtimes;
+    struct access_keys *access_keys;
     struct pool *pool;
     struct logs *logs;
     struct driver_options options;
@@ -55,6 +58,7 @@ struct driver {
     bool is_closing;
     driver_close_cb close_cb;
     void *close_arg;
+    uint64_t reserved_soon;            /* concurrency that is being reserved, and not durable yet */
     uint64_t started, ended, answered; /* counters for status */
 };
 
@@ -71,6 +75,7 @@ struct task {
     task_done done; /* may be NULL */
     void *arg;
     struct function_revision *revision; /* START: referenced, the execution is to run it */
+    bool wants_log_tail;                /* START: its caller wants to see the log's */
     struct buf frame;
     struct exec *exec;
     struct action *actions;
@@ -82,6 +87,8 @@ struct task {
     bool is_new;
     bool is_repeat;
 };
+
+#define CLIENT_TOKEN_MAX 64U
 
 struct payload {
     struct list link;
@@ -107,7 +114,12 @@ struct run {
     struct journal_wait wait; /* for the views, before everything is sent */
     bool is_waiting;
     struct invoke_request *request; /* of an ordinary invoke; NULL when abandoned */
+    uint64_t streamed_bytes;        /* of its response, in parts */
+    bool is_paused;                 /* whoever makes the parts waits for us */
     struct buf answer;              /* body of the message being made */
+    struct buf reply;               /* over HTTP: to its last checkpoint */
+    uint8_t client_token[CLIENT_TOKEN_MAX];
+    size_t client_token_len;
 };
 
 struct hot {
@@ -119,6 +131,10 @@ struct hot {
     struct function_revision *revision; /* referenced while hot */
     struct list waiters;                /* struct waiter.link */
     struct list payloads;               /* recent ones, for the next INVOKE */
+    bool wants_log_tail;                /* somebody who waits does */
+    struct buf log_tail;                /* of its last invocation, if so */
+    struct journal_wait end_wait;       /* for the views, before a destination is told */
+    bool is_end_waiting;
     struct list idle_link;
     bool is_leaving; /* where idle_link is: in driver->leaving, else in ->idle */
     struct heap_node timer;
@@ -131,8 +147,10 @@ struct hot {
 struct waiter {
     struct list link;
     struct driver *driver;
-    struct hot *hot;                /* NULL before the start is durable, or after the end */
+    struct hot *hot;                /* NULL before the start is durable */
     struct invoke_request *request; /* NULL when abandoned */
+    struct journal_wait wait;       /* for the views, where the end is read */
+    bool is_reading;
 };
 
 static inline struct hot *hot_of(const struct exec *exec)
@@ -170,11 +188,20 @@ void hot_forget_all(struct driver *driver); /* at the end: waiters are told to c
 void hot_keep_payload(struct hot *hot, const struct record *record, uint64_t record_no);
 const struct payload *hot_find_payload(const struct hot *hot, uint64_t record_no, bool is_error);
 void hot_drop_payloads(struct hot *hot);
+/* Of a step that is tried again: what it holds, as it was read from the views. */
+void hot_keep_retried(struct hot *hot, const struct op *op, const struct wire_operation *operation);
 
 /* --- due.c */
 void due_start(struct driver *driver);
 void due_arm(struct driver *driver);
 void due_note_cold(struct driver *driver, int64_t wake_ms);
+
+/* --- concurrency.c: at the start, what the functions' settings say */
+void concurrency_load(struct driver *driver);
+
+/* --- provisioned.c: after each change of a function, its versions and aliases */
+void provisioned_apply(struct driver *driver, struct function *function);
+void provisioned_load(struct driver *driver);
 
 /* --- upkeep.c */
 void upkeep_start(struct driver *driver);
@@ -189,6 +216,9 @@ void run_notify(struct hot *hot);
 /* --- resume.c */
 void run_committed(struct hot *hot); /* what had to wait for the commit is sent */
 void run_send(struct run *run);      /* INVOKE, now or when the views have what it needs */
+/* The input and every operation with what it holds, from the views, which must be there. */
+#define STATE_ARENA_BYTES_MAX ((size_t)256 << 20)
+int run_read_state(struct run *run, struct arena *arena, struct wire_invoke *ret_invoke);
 /* How many have changed since change `after`: the last ones of exec->changes. */
 uint32_t operations_changed(const struct exec *exec, uint64_t after);
 /* False when a payload is not in memory. */
@@ -205,21 +235,38 @@ void child_start(struct task *task, const struct action *action);
 void child_taken_in(struct task *task);
 void child_ended(struct task *task);
 
+/* --- destination.c */
+#define EVENT_SHUT_TYPE "ReservedFunctionConcurrentInvocationLimitExceeded"
+void destination_ended(struct task *task);
+
 /* --- answer.c */
+/* {"errorType","errorMessage","stackTrace"?} */
+void error_put(struct buf *json, const struct error_object *error);
 void invoke_answer_error(struct invoke_request *request, int status, const char *name,
                          const char *message);
+/* 429; `reason` is one of Lambda's. */
+void invoke_answer_throttled(struct invoke_request *request, const char *reason,
+                             const char *message);
+/* What is run: what was asked for, or the version of the execution that is attached to. */
+void invoke_note_version(struct invoke_request *request, struct bytes version);
 void invoke_answer_result(struct invoke_request *request, bool has_payload, struct bytes payload,
                           bool is_error, struct bytes error);
+
+/* A failure in the words of a function's runtime. */
+void invoke_answer_document(struct invoke_request *request, struct bytes document);
 
 /* --- waiter.c */
 void waiters_answer(struct task *task);
 /* The execution has ended before: its outcome is read from the views. */
 void waiter_answer_stored(struct task *task, struct waiter *waiter);
 void waiter_abandon(struct waiter *waiter);
+/* Unanswered. */
+void waiter_drop(struct waiter *waiter);
 
 /* --- plain.c */
 void plain_invoke(struct driver *driver, struct function_revision *revision,
                   struct invoke_request *request);
+void plain_resume(struct run *run);
 void plain_abandon(struct run *run);
 
 /* --- start.c */
@@ -227,21 +274,37 @@ void plain_abandon(struct run *run);
 const char *tenancy_refusal(const struct function_config *config, struct bytes tenant_id);
 void start_fill(struct task *task, struct function_revision *revision, struct bytes name,
                 struct bytes payload, bool has_payload, enum exec_kind kind);
+/* Of an asynchronous invoke: what the function's event invoke config says. */
+void start_settle_event(struct task *task, const struct function *function, struct bytes qualifier);
+
+/* --- trace.c */
+#define TRACE_TEXT_MAX 80U /* with the end: "Root=1-8-24;Parent=16;Sampled=0", and digits */
+/* The trace header of an invocation: what its caller gave, or one that is made of `id`, so
+ * that it is the same each time it is asked for. */
+struct bytes trace_of(struct bytes given, const struct id *id, char text[TRACE_TEXT_MAX]);
 
 /* --- reference.c */
-/* Qualified ARN of a function's newest code. */
-struct bytes arena_function(struct arena *arena, const struct function *function);
+/* ARN of a function with a qualifier, if it is not empty. */
+struct bytes arn_qualify(struct arena *arena, const struct function *function,
+                         struct bytes qualifier);
+/* The same with the version. */
+struct bytes arena_function(struct arena *arena, const struct function_revision *revision);
+/* The version in that, or in the ARN of a durable execution: "$LATEST", "3". */
+struct bytes arn_version(struct bytes arn);
 struct bytes arn_of(struct arena *arena, const struct exec *exec);
 struct bytes arn_make(struct arena *arena, struct bytes function, struct bytes name,
                       const struct id *id);
 
-/* A function as a client names it: name, name:q, account:function:name[:q], ARN[:q]. */
+/* A function as a client names it: see function_name.h. False when it is malformed. */
 struct reference {
     struct bytes name;
     struct bytes qualifier;
-    bool is_foreign; /* another account */
+    bool is_foreign; /* another account or region */
 };
-bool reference_parse(struct bytes text, uint64_t tenant, struct reference *ret_reference);
+bool reference_parse(const struct driver *driver, struct bytes text, uint64_t tenant,
+                     struct reference *ret_reference);
+/* What is to run: an alias with weights is asked anew each time. NULL: there is none. */
+struct function_revision *reference_find(struct driver *driver, const struct reference *reference);
 
 /* --- request.c */
 void requests_answer_all(struct driver *driver);

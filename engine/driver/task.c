@@ -64,6 +64,7 @@ static void task_free(struct task *task)
     task->refusal = REFUSAL_NONE;
     task->is_new = false;
     task->is_repeat = false;
+    task->wants_log_tail = false;
     task->driver->tasks_open--;
     list_push_back(&task->driver->free_tasks, &task->link);
 }
@@ -96,6 +97,7 @@ static void perform(struct task *task, const struct action *action)
 
     switch (action->kind) {
     case ACTION_DISPATCH:
+        hot->wants_log_tail = hot->wants_log_tail || task->wants_log_tail;
         run_dispatch(hot, action->attempt);
         break;
     case ACTION_FENCE:
@@ -111,6 +113,7 @@ static void perform(struct task *task, const struct action *action)
         task->driver->ended += (task->record_count > 0) ? 1 : 0;
         waiters_answer(task);
         child_ended(task);
+        destination_ended(task);
         break;
     }
 }

@@ -1,5 +1,6 @@
 #include "engine/driver/transcript.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
@@ -81,19 +82,25 @@ void transcript_line(struct place *place, struct invocation *invocation, const c
 /* These two are on the way of every invocation: no formatting but of its id. */
 #define START_TEXT "START RequestId: "
 #define START_LEN (sizeof START_TEXT - 1)
-#define VERSION_TEXT " Version: $LATEST"
+#define VERSION_TEXT " Version: "
+#define VERSION_LEN (sizeof VERSION_TEXT - 1)
+#define QUALIFIER_MAX 16U
 #define END_TEXT "END RequestId: "
 #define END_LEN (sizeof END_TEXT - 1)
 
 void transcript_start(struct place *place, struct invocation *invocation)
 {
-    char text[START_LEN + ID_TEXT_LEN + sizeof VERSION_TEXT] = START_TEXT;
+    char text[START_LEN + ID_TEXT_LEN + VERSION_LEN + QUALIFIER_MAX] = START_TEXT;
+    struct bytes version = bytes_of_text(place->revision->qualifier);
     char *id = text + START_LEN;
+    char *end = id + ID_TEXT_LEN + VERSION_LEN;
 
+    assert(version.len <= QUALIFIER_MAX);
     id_format(&invocation->request_id, id);
-    memcpy(id + ID_TEXT_LEN, VERSION_TEXT, sizeof VERSION_TEXT);
+    memcpy(id + ID_TEXT_LEN, VERSION_TEXT, VERSION_LEN);
+    memcpy(end, version.data, version.len);
     append(place, invocation, bytes_of(id, ID_TEXT_LEN), "PLATFORM", bytes_of(NULL, 0),
-           bytes_of(text, sizeof text - 1));
+           bytes_of(text, (size_t)(end - text) + version.len));
 }
 
 /* What it used of memory is known only when the environment has ended: it is not said. */

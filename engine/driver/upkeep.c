@@ -57,6 +57,9 @@ static void on_time(uv_timer_t *timer)
 
     journal_expire(driver->journal, driver_now_ms(), EXPIRE_MAX);
     sweep(driver);
+    if (!driver->is_closing) {
+        pool_tend_warm(driver->pool);
+    }
 }
 
 void upkeep_start(struct driver *driver)

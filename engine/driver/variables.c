@@ -1,9 +1,11 @@
 #include "engine/driver/variables.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <time.h>
 
-#define OURS_MAX 20U
+#define OURS_MAX 28U
 
 struct variables {
     struct arena *arena;
@@ -50,23 +52,50 @@ static void add_default(struct variables *variables, const char *name, const cha
     add(variables, "%s=%s", name, value);
 }
 
+/* YYYY/MM/DD/[VERSION]hex */
+static void add_stream(struct variables *variables, const struct function_revision *revision,
+                       const struct variables_setting *setting)
+{
+    time_t now = (time_t)(setting->now_ms / 1000);
+    struct tm day;
+    char date[16];
+
+    if (gmtime_r(&now, &day) == NULL || strftime(date, sizeof date, "%Y/%m/%d", &day) == 0) {
+        variables->failed = true;
+        return;
+    }
+    add(variables, "AWS_LAMBDA_LOG_STREAM_NAME=%s/[%s]%016" PRIx64 "%016" PRIx64, date,
+        revision->qualifier, (uint64_t)setting->now_ms, setting->environment);
+}
+
 static void add_lambda(struct variables *variables, const struct function_revision *revision,
-                       const char *region)
+                       const struct variables_setting *setting)
 {
     const struct function_config *config = &revision->config;
     const char *name = revision->function->name;
 
     add(variables, "_HANDLER=%s", (config->handler != NULL) ? config->handler : "");
-    add(variables, "AWS_REGION=%s", region);
-    add(variables, "AWS_DEFAULT_REGION=%s", region);
+    add(variables, "AWS_REGION=%s", setting->region);
+    add(variables, "AWS_DEFAULT_REGION=%s", setting->region);
     add(variables, "AWS_LAMBDA_FUNCTION_NAME=%s", name);
-    add(variables, "AWS_LAMBDA_FUNCTION_VERSION=$LATEST");
+    add(variables, "AWS_LAMBDA_FUNCTION_VERSION=%s", revision->qualifier);
     add(variables, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=%u", config->memory_mb);
     add(variables, "AWS_LAMBDA_INITIALIZATION_TYPE=on-demand");
     add(variables, "AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/%s", name);
     add(variables, "LAMBDA_TASK_ROOT=/var/task");
+    add_stream(variables, revision, setting);
+    add_default(variables, "AWS_ACCESS_KEY_ID", "environment");
+    add_default(variables, "AWS_SECRET_ACCESS_KEY", "environment");
     if (config->concurrency > 1) {
         add(variables, "AWS_LAMBDA_MAX_CONCURRENCY=%u", config->concurrency);
+    }
+    if (setting->has_runtime) {
+        add(variables, "AWS_EXECUTION_ENV=AWS_Lambda_%s", config->runtime);
+        add(variables, "LAMBDA_RUNTIME_DIR=/var/runtime");
+        add_default(variables, "NODE_PATH",
+                    "/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:/var/task");
+        add_default(variables, "LD_LIBRARY_PATH",
+                    "/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib");
     }
     add_default(variables, "TZ", ":UTC");
     add_default(variables, "LANG", "en_US.UTF-8");
@@ -74,7 +103,7 @@ static void add_lambda(struct variables *variables, const struct function_revisi
 }
 
 const char *const *variables_make(struct arena *arena, const struct function_revision *revision,
-                                  const char *region)
+                                  const struct variables_setting *setting)
 {
     const struct function_config *config = &revision->config;
     struct variables variables = {.arena = arena, .config = config};
@@ -83,7 +112,7 @@ const char *const *variables_make(struct arena *arena, const struct function_rev
     if (variables.texts == NULL) {
         return NULL;
     }
-    add_lambda(&variables, revision, region);
+    add_lambda(&variables, revision, setting);
     for (size_t i = 0; i < config->env_count; i++) {
         variables.texts[variables.count++] = config->env[i];
     }

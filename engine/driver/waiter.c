@@ -4,6 +4,15 @@
 #include "engine/base/mem.h"
 #include "engine/driver/state.h"
 
+void waiter_drop(struct waiter *waiter)
+{
+    if (waiter->is_reading) {
+        journal_wait_cancel(waiter->driver->journal, &waiter->wait);
+    }
+    list_remove(&waiter->link);
+    mem_free(waiter);
+}
+
 static void waiter_finish(struct waiter *waiter, const struct exec *exec, bool has_payload,
                           struct bytes payload, struct bytes error)
 {
@@ -14,11 +23,12 @@ static void waiter_finish(struct waiter *waiter, const struct exec *exec, bool h
         arena_init(&arena, 0);
         request->execution_arn = arn_of(&arena, exec);
         request->state = NULL;
+        request->log_tail = buf_bytes(&waiter->hot->log_tail);
+        invoke_note_version(request, arn_version(exec->function));
         invoke_answer_result(request, has_payload, payload, exec->status != EXEC_SUCCEEDED, error);
         arena_fini(&arena);
     }
-    list_remove(&waiter->link);
-    mem_free(waiter);
+    waiter_drop(waiter);
 }
 
 void waiters_answer(struct task *task)
@@ -37,63 +47,46 @@ void waiters_answer(struct task *task)
 }
 
 /* The execution of this name has ended before: its stored outcome is the answer. */
-struct stored {
-    struct journal_wait wait;
-    struct driver *driver;
-    struct waiter *waiter;
-    struct id exec_id;
-};
-
 static int find_outcome(void *arg, const struct record *record, uint64_t record_no)
 {
-    struct stored *stored = arg;
-    struct exec *exec = core_find(stored->driver->core, &stored->exec_id);
+    struct waiter **waiter = arg;
 
     (void)record_no;
     if (record->kind < EXECUTION_SUCCEEDED || record->kind > EXECUTION_TIMED_OUT) {
         return 0;
     }
-    if (exec == NULL) {
-        return 0;
-    }
-    waiter_finish(stored->waiter, exec, record->has_payload, record->payload, record->error);
-    stored->waiter = NULL;
+    waiter_finish(*waiter, (*waiter)->hot->exec, record->has_payload, record->payload,
+                  record->error);
+    *waiter = NULL;
     return 1;
 }
 
-static void on_stored(struct journal_wait *wait)
+static void on_applied(struct journal_wait *wait)
 {
-    struct stored *stored = container_of(wait, struct stored, wait);
+    struct waiter *waiter = container_of(wait, struct waiter, wait);
+    struct hot *hot = waiter->hot;
 
-    (void)view_walk(stored->driver, &stored->exec_id, find_outcome, stored);
-    if (stored->waiter != NULL) {
-        if (stored->waiter->request != NULL) {
-            stored->waiter->request->state = NULL;
-            invoke_answer_error(stored->waiter->request, 500, "ServiceException",
+    waiter->is_reading = false;
+    (void)view_walk(waiter->driver, &hot->exec->id, find_outcome, &waiter);
+    if (waiter != NULL) {
+        if (waiter->request != NULL) {
+            waiter->request->state = NULL;
+            invoke_answer_error(waiter->request, 500, "ServiceException",
                                 "The outcome of the execution cannot be read.");
         }
-        list_remove(&stored->waiter->link);
-        mem_free(stored->waiter);
+        waiter_drop(waiter);
     }
-    mem_free(stored);
+    hot_settle(hot);
 }
 
 void waiter_answer_stored(struct task *task, struct waiter *waiter)
 {
-    struct stored *stored = mem_calloc(1, sizeof *stored);
     struct hot *hot = hot_of(task->exec);
 
-    if (stored == NULL) {
-        invoke_answer_error(waiter->request, 500, "ServiceException",
-                            "The daemon is out of memory.");
-        mem_free(waiter);
-        return;
-    }
-    stored->driver = task->driver;
-    stored->waiter = waiter;
-    stored->exec_id = task->exec->id;
+    waiter->hot = hot;
+    waiter->is_reading = true;
     list_push_back(&hot->waiters, &waiter->link); /* keeps it hot */
-    journal_wait_applied(task->driver->journal, &stored->wait, hot->last_lsn, on_stored);
+    journal_wait_applied(task->driver->journal, &waiter->wait, hot->last_lsn, on_applied);
 }
 
 /* The execution goes on, and need not stay in memory for this one. */
@@ -103,8 +96,7 @@ void waiter_abandon(struct waiter *waiter)
 
     waiter->request = NULL;
     if (hot != NULL) {
-        list_remove(&waiter->link);
-        mem_free(waiter);
+        waiter_drop(waiter);
         hot_settle(hot);
     }
 }
