@@ -4,11 +4,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "invoke/function_name.h"
-#include "invoke/json_scan.h"
+#include "engine/base/json_scan.h"
+#include "engine/driver/alias.h"
+#include "engine/driver/function_name.h"
 #include "invoke/moment.h"
 
 #define RETRY_AFTER_S "1"
+#define PAGE_ITEMS_MAX 50U
 
 /* --- answers ------------------------------------------------------------------------ */
 
@@ -36,9 +38,13 @@ void call_answer(struct call *call, int status)
     call_respond(call, status, "application/json", buf_bytes(&call->out));
 }
 
-static void write_error(struct buf *buf, int status, const char *message)
+static void write_error(struct buf *buf, int status, const char *reason, const char *message)
 {
     json_open(buf, '{');
+    if (reason != NULL) {
+        json_key(buf, "Reason");
+        json_text(buf, reason);
+    }
     json_key(buf, "Type");
     json_text(buf, (status >= 500) ? "Service" : "User");
     json_key(buf, "Message");
@@ -48,7 +54,8 @@ static void write_error(struct buf *buf, int status, const char *message)
     json_close(buf, '}');
 }
 
-static void fail(struct call *call, int status, const char *name, const char *message)
+static void fail(struct call *call, int status, const char *name, const char *reason,
+                 const char *message)
 {
     static const char last_resort[] =
         "{\"Type\":\"Service\",\"Message\":\"out of memory\",\"message\":\"out of memory\"}";
@@ -58,7 +65,7 @@ static void fail(struct call *call, int status, const char *name, const char *me
         http_add_header(call->request, "retry-after", bytes_of_text(RETRY_AFTER_S));
     }
     call->out.len = 0;
-    write_error(&call->out, status, message);
+    write_error(&call->out, status, reason, message);
     call_respond(call, status, "application/json",
                  call->out.failed ? bytes_of_text(last_resort) : buf_bytes(&call->out));
 }
@@ -71,17 +78,18 @@ void call_fail(struct call *call, int status, const char *name, const char *form
     va_start(args, format);
     (void)vsnprintf(message, sizeof message, format, args);
     va_end(args);
-    fail(call, status, name, message);
+    fail(call, status, name, NULL, message);
 }
 
 void call_fail_memory(struct call *call)
 {
-    fail(call, 500, "ServiceException", "There is not enough memory for this request.");
+    fail(call, 500, "ServiceException", NULL, "There is not enough memory for this request.");
 }
 
 void call_fail_driver(struct call *call, const struct driver_error *error)
 {
-    fail(call, error->http_status, error->name, (error->message != NULL) ? error->message : "");
+    fail(call, error->http_status, error->name, error->reason,
+         (error->message != NULL) ? error->message : "");
 }
 
 /* --- problems ------------------------------------------------------------------------- */
@@ -118,7 +126,7 @@ bool problem_memory(struct problem *problem)
 
 void call_fail_problem(struct call *call, const struct problem *problem)
 {
-    fail(call, problem->status, problem->name, problem->message);
+    fail(call, problem->status, problem->name, NULL, problem->message);
 }
 
 /* --- the body --------------------------------------------------------------------------- */
@@ -224,6 +232,17 @@ bool call_query_number(struct call *call, const char *key, uint32_t max, uint32_
     return true;
 }
 
+bool call_page(struct call *call, uint32_t *ret_items_max)
+{
+    if (!call_query_number(call, "MaxItems", 10000, PAGE_ITEMS_MAX, ret_items_max)) {
+        return false;
+    }
+    if (*ret_items_max > PAGE_ITEMS_MAX) {
+        *ret_items_max = PAGE_ITEMS_MAX;
+    }
+    return true;
+}
+
 bool call_query_moment(struct call *call, const char *key, int64_t *ret_ms)
 {
     struct bytes value;
@@ -242,7 +261,7 @@ bool call_query_moment(struct call *call, const char *key, int64_t *ret_ms)
 
 /* --- functions ----------------------------------------------------------------------------- */
 
-static void fail_not_found(struct call *call, struct bytes name, struct bytes qualifier)
+void call_fail_function(struct call *call, struct bytes name, struct bytes qualifier)
 {
     call_fail(call, 404, "ResourceNotFoundException",
               "Function not found: arn:aws:lambda:%s:%012" PRIu64 ":function:%.*s%s%.*s",
@@ -288,25 +307,48 @@ struct bytes call_function_name(struct call *call, struct bytes text, struct byt
     }
     if ((name.account != 0 && name.account != call->principal.tenant) ||
         (name.region.len > 0 && !bytes_equal(name.region, bytes_of_text(call->service->region)))) {
-        fail_not_found(call, name.name, *ret_qualifier); /* as if it were ours and absent */
+        call_fail_function(call, name.name, *ret_qualifier); /* as if it were ours and absent */
         return (struct bytes){0};
     }
     return name.name;
 }
 
-struct function *call_function(struct call *call, size_t n, struct bytes *ret_qualifier)
+struct function_revision *call_revision(struct call *call, size_t n, struct bytes *ret_qualifier)
 {
     struct bytes name = call_function_name(call, call->labels[n], ret_qualifier);
-    struct function *function;
-    bool is_latest;
+    const struct function *function;
+    struct function_revision *revision;
 
     if (name.data == NULL) {
         return NULL;
     }
-    is_latest = ret_qualifier->len == 0 || bytes_equal(*ret_qualifier, bytes_of_text("$LATEST"));
-    function = is_latest ? function_find(driver_functions(call->service->driver), name) : NULL;
-    if (function == NULL) {
-        fail_not_found(call, name, *ret_qualifier);
+    function = function_find(driver_functions(call->service->driver), name);
+    revision = (function != NULL) ? function_resolve(function, *ret_qualifier, UINT64_MAX) : NULL;
+    if (revision == NULL) {
+        call_fail_function(call, name, *ret_qualifier);
+    }
+    return revision;
+}
+
+struct function *call_function(struct call *call, size_t n, struct bytes *ret_qualifier)
+{
+    const struct function_revision *revision = call_revision(call, n, ret_qualifier);
+
+    return (revision != NULL) ? revision->function : NULL;
+}
+
+struct function *call_latest(struct call *call, size_t n)
+{
+    struct bytes qualifier;
+    struct function *function = call_function(call, n, &qualifier);
+
+    if (function != NULL && qualifier.len > 0 &&
+        !bytes_equal(qualifier, bytes_of_text("$LATEST"))) {
+        call_fail(call, 400, "InvalidParameterValueException",
+                  "Only $LATEST can be changed and published: name the function without the "
+                  "qualifier %.*s.",
+                  (int)qualifier.len, (const char *)qualifier.data);
+        return NULL;
     }
     return function;
 }

@@ -35,7 +35,8 @@ void call_answer(struct call *call, int status);
 void call_respond(struct call *call, int status, const char *content_type, struct bytes body);
 
 /* An error of Lambda's form: the header x-amzn-errortype and
- * {"Type","Message","message"}. A 429 or 503 says when to come back. */
+ * {"Type","Message","message"}, with "Reason" where the driver gave one. A 429 or 503 says
+ * when to come back. */
 void call_fail(struct call *call, int status, const char *name, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 void call_fail_memory(struct call *call);
@@ -74,12 +75,23 @@ bool call_query_flag(struct call *call, const char *key, bool otherwise, bool *r
 /* 0..max; `otherwise` when absent or 0. */
 bool call_query_number(struct call *call, const char *key, uint32_t max, uint32_t otherwise,
                        uint32_t *ret_number);
+/* MaxItems of a page of the control plane: at most 50, whatever is asked, as Lambda does. */
+bool call_page(struct call *call, uint32_t *ret_items_max);
 /* A moment; 0 when absent. */
 bool call_query_moment(struct call *call, const char *key, int64_t *ret_ms);
 
-/* The function that label `n` names, with its qualifier ("" or "$LATEST"); NULL when
- * there is none: answered. */
+/* The function that label `n` names, with its qualifier: "", "$LATEST", a version or an
+ * alias of it. NULL when there is none: answered. */
 struct function *call_function(struct call *call, size_t n, struct bytes *ret_qualifier);
+
+/* The revision that the qualifier leads to; of an alias its own version. */
+struct function_revision *call_revision(struct call *call, size_t n, struct bytes *ret_qualifier);
+
+/* The function, when it is about to change: another qualifier than $LATEST is refused. */
+struct function *call_latest(struct call *call, size_t n);
+
+/* "Function not found: ARN". */
+void call_fail_function(struct call *call, struct bytes name, struct bytes qualifier);
 
 /* The function's name alone, checked; the function may not exist. NULL data: answered. */
 struct bytes call_function_name(struct call *call, struct bytes text, struct bytes *ret_qualifier);

@@ -48,6 +48,8 @@ void config_fini(struct config *config)
     mem_free(config->socket);
     mem_free(config->region);
     mem_free(config->cache_dir);
+    mem_free(config->tls_certificate);
+    mem_free(config->tls_key);
     free_functions(config);
 }
 
@@ -92,6 +94,16 @@ void config_reload(struct config *config, struct config *fresh)
     config->function_count = fresh->function_count;
     fresh->functions = functions;
     fresh->function_count = count;
+}
+
+int config_check_tls(const struct config *config)
+{
+    if ((config->tls_certificate == NULL) == (config->tls_key == NULL)) {
+        return 0;
+    }
+    return ERR(ERR_INVALID, "[http] %s is given without %s: TLS needs both",
+               (config->tls_key == NULL) ? "tls_certificate" : "tls_key",
+               (config->tls_key == NULL) ? "tls_key" : "tls_certificate");
 }
 
 /* --- grants and the data directory ----------------------------------------------------------- */

@@ -3,7 +3,7 @@
  * file and line, and nothing of the file is taken.
  *
  *     [daemon]                      [limits]                   [journal]
- *     [sandbox]                     [function NAME]
+ *     [sandbox]                     [http]                     [function NAME]
  *
  * Command-line options come after the file and win. */
 #ifndef INVOKE_CONFIG_H
@@ -43,6 +43,10 @@ struct config {
     uint64_t log_file_bytes_max;
     uint64_t payload_cache_bytes_max;
 
+    /* [http] */
+    char *tls_certificate; /* NULL: TCP without TLS */
+    char *tls_key;
+
     /* [journal] */
     uint64_t log_map_bytes;
     uint64_t views_map_bytes;
@@ -72,6 +76,9 @@ size_t config_grants(void *arg, const char *function, const struct grant **ret_g
 /* Takes over from `fresh` (which is left with the old values, for config_fini()) what
  * may change while the daemon runs, and logs the keys that need a restart. */
 void config_reload(struct config *config, struct config *fresh);
+
+/* A certificate has its key, and a key its certificate: ERR_INVALID. */
+int config_check_tls(const struct config *config);
 
 /* A grant that holds the data directory, or lies in it, would show a function every
  * key: ERR_INVALID. `data` exists. */

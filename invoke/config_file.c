@@ -6,8 +6,8 @@
 
 #include "engine/base/err.h"
 #include "engine/base/mem.h"
+#include "engine/driver/function_name.h"
 #include "invoke/config_keys.h"
-#include "invoke/function_name.h"
 
 #define SECTION_MAX 128
 #define LINES_MAX 100000

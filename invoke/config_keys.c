@@ -37,9 +37,13 @@ const struct config_key config_keys[] = {
      false},
     {"limits", "environments_each_max", CONFIG_NUMBER, AT(pool.environments_each_max), 1, 100000,
      NULL, false},
+    {"limits", "concurrency_max", CONFIG_NUMBER, AT(pool.concurrency_max), 1, 1000000, NULL,
+     false},
     {"limits", "invocations_waiting_max", CONFIG_NUMBER, AT(pool.waiting_max), 1, 100000000, NULL,
      false},
     {"limits", "environment_idle_ms", CONFIG_NUMBER, AT(pool.idle_ms), 1, DAY_MS, NULL, false},
+    {"limits", "environment_init_again_ms", CONFIG_NUMBER, AT(pool.init_again_ms), 0, DAY_MS, NULL,
+     false},
     {"limits", "environment_init_ms", CONFIG_NUMBER, AT(pool.init_ms), 1, DAY_MS, NULL, false},
     {"limits", "environment_grace_ms", CONFIG_NUMBER, AT(pool.grace_ms), 1, DAY_MS, NULL, false},
     {"limits", "log_file_mb_max", CONFIG_MEGABYTES, AT(log_file_bytes_max), 1, MB_MAX, NULL,
@@ -57,6 +61,9 @@ const struct config_key config_keys[] = {
      false},
     {"limits", "buffered_mb_max", CONFIG_MEGABYTES, AT(http.buffered_bytes_max), 8, MB_MAX, NULL,
      false},
+
+    {"http", "tls_certificate", CONFIG_TEXT, AT(tls_certificate), 0, 0, NULL, true},
+    {"http", "tls_key", CONFIG_TEXT, AT(tls_key), 0, 0, NULL, true},
 
     {"journal", "log_map_mb", CONFIG_MEGABYTES, AT(log_map_bytes), 16, MB_MAX, NULL, false},
     {"journal", "views_map_mb", CONFIG_MEGABYTES, AT(views_map_bytes), 16, MB_MAX, NULL, false},

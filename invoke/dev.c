@@ -1,5 +1,6 @@
 #include "invoke/dev.h"
 
+#include <arpa/inet.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,14 +9,17 @@
 
 #include "engine/base/err.h"
 #include "engine/base/mem.h"
+#include "engine/driver/function_name.h"
+#include "invoke/dev_key.h"
+#include "invoke/dev_spawn.h"
 #include "invoke/fingerprint.h"
-#include "invoke/function_name.h"
 #include "invoke/serve.h"
 
 #define PROGRAMS_MAX 32
 #define ARGUMENTS_MAX 32
 #define LOOK_MS 300
 #define RESTART_MS 300
+#define PORT_USUAL 9100
 #define QUICK_MS 10000 /* an end so soon after the start is one of a row */
 #define QUICK_ENDS_MAX 5
 #define LINE_MAX_BYTES 8192
@@ -38,6 +42,8 @@ struct dev {
     uv_timer_t restart;
     uv_signal_t term;
     uv_signal_t interrupt;
+    char address[128]; /* of the TCP door; "": as the configuration has it */
+    struct dev_key key;
     char line[LINE_MAX_BYTES];
     size_t line_len;
     struct watched programs[PROGRAMS_MAX];
@@ -46,6 +52,9 @@ struct dev {
     uint64_t started_ms;
     int quick_ends;
     int exit_code;
+    bool is_usual_port; /* nobody has asked for it */
+    bool is_asking;     /* for the key */
+    bool is_told;       /* what came of it */
     bool is_serving;
     bool is_ready;
     bool was_ready;
@@ -94,32 +103,6 @@ static void on_end_signal(uv_signal_t *handle, int number)
 
 /* --- deploying ---------------------------------------------------------------------------- */
 
-/* This program again, as another command. */
-static int spawn(struct dev *dev, uv_process_t *process, char **argv, uv_exit_cb on_exit,
-                 uv_pipe_t *out)
-{
-    uv_stdio_container_t stdio[3] = {
-        {.flags = UV_IGNORE},
-        {.flags = (out != NULL) ? UV_CREATE_PIPE | UV_WRITABLE_PIPE : UV_INHERIT_FD},
-        {.flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO}};
-    uv_process_options_t options = {.file = "/proc/self/exe",
-                                    .args = argv,
-                                    .exit_cb = on_exit,
-                                    .stdio = stdio,
-                                    .stdio_count = 3,
-                                    .flags = UV_PROCESS_DETACHED}; /* not for the terminal's ^C */
-    int r;
-
-    if (out != NULL) {
-        stdio[1].data.stream = (uv_stream_t *)out;
-    } else {
-        stdio[1].data.fd = STDOUT_FILENO;
-    }
-    r = uv_spawn(&dev->loop, process, &options);
-    process->data = dev;
-    return (r == 0) ? 0 : ERR(ERR_SYSTEM, "run pawl %s: %s", argv[1], uv_strerror(r));
-}
-
 static void look_for_work(struct dev *dev);
 
 static void on_deployed(uv_process_t *process, int64_t status, int signal)
@@ -162,8 +145,9 @@ static void deploy(struct dev *dev, struct watched *program)
                        NULL};
 
     program->deployed = program->seen;
-    if (spawn(dev, &dev->deployer, dev->options->is_plain ? argv : durable, on_deployed, NULL) ==
-        0) {
+    dev->deployer.data = dev;
+    if (dev_spawn(&dev->loop, &dev->deployer, dev->options->is_plain ? argv : durable, on_deployed,
+                  NULL) == 0) {
         dev->deploying = program;
     }
 }
@@ -190,15 +174,64 @@ static void on_look(uv_timer_t *timer)
 
 /* --- the server ------------------------------------------------------------------------------ */
 
+/* What AWS's clients need, as lines for a shell. The region has two names: boto3 and the
+ * older CLI know the second one alone. */
+static void on_key(void *arg, const struct access_key_pair *pair)
+{
+    struct dev *dev = arg;
+
+    dev->is_asking = false;
+    if (!dev->is_ready) {
+        return; /* on_ready() asks again */
+    }
+    dev->is_told = true;
+    if (pair == NULL) {
+        say("there is no access key for AWS's clients: see above, or 'pawl keys create'");
+        return;
+    }
+    say("for AWS's clients:");
+    (void)printf("export AWS_ENDPOINT_URL_LAMBDA=%s://%s\n"
+                 "export AWS_REGION=%s\nexport AWS_DEFAULT_REGION=%s\n"
+                 "export AWS_ACCESS_KEY_ID=%s\nexport AWS_SECRET_ACCESS_KEY=%s\n",
+                 (dev->config.tls_certificate != NULL) ? "https" : "http", dev->address,
+                 dev->config.region, dev->config.region, pair->id, pair->secret);
+    (void)fflush(stdout);
+}
+
+/* The port stays the same over restarts, also one that the kernel chose. */
+static void note_address(struct dev *dev)
+{
+    const char *word = memmem(dev->line, dev->line_len, " listen=", 8);
+    size_t left = (word != NULL) ? dev->line_len - (size_t)(word - dev->line) - 8 : 0;
+    size_t len = 0;
+
+    while (len < left && word[8 + len] != ' ') {
+        len++;
+    }
+    (void)snprintf(dev->address, sizeof dev->address, "%.*s", (int)len,
+                   (word != NULL) ? word + 8 : "");
+}
+
+static void tell_key(struct dev *dev)
+{
+    if (!dev->is_told && !dev->is_asking) {
+        dev->is_asking = true;
+        dev_key_get(&dev->key);
+    }
+}
+
 static void on_ready(struct dev *dev)
 {
     dev->is_ready = true;
     if (dev->was_ready) {
         say("the daemon serves again");
+        tell_key(dev);
         return;
     }
     dev->was_ready = true;
     say("%.*s", (int)dev->line_len, dev->line);
+    note_address(dev);
+    tell_key(dev);
     if (dev->program_count == 0) {
         say("deploy a program with:  pawl deploy NAME PROGRAM --durable");
     }
@@ -254,17 +287,33 @@ static bool is_accident(int64_t status, int signal)
            status == SERVE_EXIT_MEMORY;
 }
 
+/* The usual one was ours to choose, and may have been taken since. */
+static void take_any_port(struct dev *dev)
+{
+    say("the daemon did not start: trying again, on any port");
+    dev->is_usual_port = false;
+    dev->was_ready = false; /* so that the new one is told */
+    dev->is_told = false;
+    (void)snprintf(dev->address, sizeof dev->address, "127.0.0.1:0");
+    (void)uv_timer_start(&dev->restart, on_restart, RESTART_MS, 0);
+}
+
 static void on_server_exit(uv_process_t *process, int64_t status, int signal)
 {
     struct dev *dev = process->data;
     bool is_quick = uv_now(&dev->loop) - dev->started_ms < QUICK_MS;
 
     uv_close((uv_handle_t *)process, NULL);
+    if (!uv_is_closing((uv_handle_t *)&dev->out)) {
+        uv_close((uv_handle_t *)&dev->out, NULL); /* its launcher may hold the other end yet */
+    }
     dev->is_serving = false;
     dev->is_ready = false;
     dev->quick_ends = is_quick ? dev->quick_ends + 1 : 0;
     if (dev->is_ending) {
         end(dev, (status != 0) ? (int)status : dev->exit_code);
+    } else if (dev->is_usual_port && status == SERVE_EXIT_REFUSED && signal == 0) {
+        take_any_port(dev);
     } else if (!is_accident(status, signal)) {
         say("the daemon ended by itself (%d)", (int)status);
         end(dev, (int)status);
@@ -296,6 +345,9 @@ static int start_server(struct dev *dev)
     for (size_t i = 0; i < sizeof passed / sizeof passed[0]; i++) {
         const char *value = options_get(dev->options, passed[i]);
 
+        if (strcmp(passed[i], "listen") == 0 && dev->address[0] != '\0') {
+            value = dev->address;
+        }
         if (value != NULL) {
             (void)snprintf(flags[i], sizeof flags[i], "--%s", passed[i]);
             argv[count++] = flags[i];
@@ -308,7 +360,8 @@ static int start_server(struct dev *dev)
     (void)uv_pipe_init(&dev->loop, &dev->out, 0);
     dev->out.data = dev;
     dev->line_len = 0;
-    r = spawn(dev, &dev->server, argv, on_server_exit, &dev->out);
+    dev->server.data = dev;
+    r = dev_spawn(&dev->loop, &dev->server, argv, on_server_exit, &dev->out);
     if (r != 0) {
         return r;
     }
@@ -361,6 +414,28 @@ static int add_programs(struct dev *dev)
     return 0;
 }
 
+/* AWS's clients speak TCP: where nobody says on which address it is the usual one, or if
+ * that is taken any other. */
+static void choose_address(struct dev *dev)
+{
+    struct sockaddr_in usual = {.sin_family = AF_INET,
+                                .sin_port = htons(PORT_USUAL),
+                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int on = 1;
+    bool is_free;
+
+    if (dev->config.listen != NULL || fd < 0) {
+        (void)close(fd);
+        return;
+    }
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    is_free = bind(fd, (const struct sockaddr *)&usual, sizeof usual) == 0 && listen(fd, 1) == 0;
+    (void)close(fd);
+    dev->is_usual_port = is_free;
+    (void)snprintf(dev->address, sizeof dev->address, "127.0.0.1:%d", is_free ? PORT_USUAL : 0);
+}
+
 static int begin(struct dev *dev)
 {
     int r;
@@ -368,6 +443,12 @@ static int begin(struct dev *dev)
     if (uv_loop_init(&dev->loop) != 0) {
         return ERR(ERR_SYSTEM, "make the event loop");
     }
+    dev->key = (struct dev_key){.loop = &dev->loop,
+                                .data = dev->config.data,
+                                .socket = dev->config.socket,
+                                .arg = dev,
+                                .cb = on_key};
+    choose_address(dev);
     (void)uv_timer_init(&dev->loop, &dev->look);
     (void)uv_timer_init(&dev->loop, &dev->restart);
     r = uv_signal_init(&dev->loop, &dev->term);

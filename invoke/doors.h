@@ -9,6 +9,7 @@ struct doors {
     struct http_server *server; /* NULL once closed */
     uv_timer_t timer;
     char address[128];
+    bool is_tls;
     void *arg;
     void (*cb)(void *arg);
 };
@@ -17,6 +18,9 @@ int doors_open(struct doors *doors, struct service *service, const struct config
 
 /* "127.0.0.1:9100", with the port that was found for port 0, or "off". */
 const char *doors_address(const struct doors *doors);
+
+/* Reads the certificate and its key again; on failure the old ones stay. */
+int doors_reload(struct doors *doors, const struct config *config);
 
 /* No new connections; `cb` when everything has been answered, or killed. */
 void doors_close(struct doors *doors, void *arg, void (*cb)(void *arg));

@@ -1,10 +1,16 @@
 #include "invoke/function_answer.h"
 
+#include <inttypes.h>
 #include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include "engine/base/json.h"
+#include "engine/driver/concurrency.h"
 #include "invoke/base64.h"
+#include "invoke/json_tree.h"
 #include "invoke/moment.h"
+#include "invoke/tags.h"
 
 #define CODE_HASH_BYTES 32
 
@@ -20,7 +26,8 @@ static void put_number(struct buf *json, const char *key, uint64_t number)
     json_int(json, (int64_t)number);
 }
 
-static void put_arn(struct buf *json, const struct function *function, struct bytes qualifier)
+static void put_arn(struct buf *json, const char *key, const struct function *function,
+                    struct bytes qualifier)
 {
     struct buf arn = {0};
 
@@ -29,7 +36,7 @@ static void put_arn(struct buf *json, const struct function *function, struct by
         buf_append(&arn, ":", 1);
         buf_append(&arn, qualifier.data, qualifier.len);
     }
-    json_key(json, "FunctionArn");
+    json_key(json, key);
     json_quoted(json, buf_bytes(&arn));
     json->failed = json->failed || arn.failed;
     buf_fini(&arn);
@@ -41,16 +48,22 @@ static uint8_t hex_value(char c)
 }
 
 /* The code's name is its hash in hex; Lambda shows it in base64. */
-static void put_code(struct buf *json, const struct function_revision *revision)
+void function_answer_put_hash(struct buf *text, const struct function_revision *revision)
 {
     uint8_t hash[CODE_HASH_BYTES];
-    struct buf text = {0};
 
     for (size_t i = 0; i < sizeof hash; i++) {
         hash[i] =
             (uint8_t)(hex_value(revision->code[2 * i]) << 4 | hex_value(revision->code[2 * i + 1]));
     }
-    base64_append(&text, bytes_of(hash, sizeof hash));
+    base64_append(text, bytes_of(hash, sizeof hash));
+}
+
+static void put_code(struct buf *json, const struct function_revision *revision)
+{
+    struct buf text = {0};
+
+    function_answer_put_hash(&text, revision);
     put_number(json, "CodeSize", revision->code_bytes);
     json_key(json, "CodeSha256");
     json_quoted(json, buf_bytes(&text));
@@ -65,7 +78,7 @@ static void put_state(struct buf *json, const struct function_revision *revision
 
     id_format(&revision->revision_id, id);
     put_text(json, "LastModified", moment_format(moment, revision->modified_ms));
-    put_text(json, "Version", "$LATEST");
+    put_text(json, "Version", revision->qualifier);
     put_text(json, "RevisionId", id);
     put_text(json, "State", "Active");
     put_text(json, "LastUpdateStatus", "Successful");
@@ -168,9 +181,9 @@ static void put_snap_start(struct buf *json, const json_t *kept)
     json_close(json, '}');
 }
 
-static void put_kept(struct buf *json, const struct function *function)
+static void put_kept(struct buf *json, const struct function_revision *revision)
 {
-    json_t *kept = load_kept(&function->latest->config);
+    json_t *kept = load_kept(&revision->config);
     const char *key;
     json_t *value;
 
@@ -192,31 +205,96 @@ static void put_kept(struct buf *json, const struct function *function)
         json_open(json, '{');
         put_text(json, "LogFormat", "Text");
         json_key(json, "LogGroup");
-        buf_printf(json, "\"/aws/lambda/%s\"", function->name);
+        buf_printf(json, "\"/aws/lambda/%s\"", revision->function->name);
         json_close(json, '}');
     }
     json_decref(kept);
 }
 
-void function_answer_put(struct buf *json, const struct function *function, struct bytes qualifier)
+void function_answer_put(struct buf *json, const struct function_revision *revision,
+                         struct bytes qualifier)
 {
     json_open(json, '{');
-    put_text(json, "FunctionName", function->name);
-    put_arn(json, function, qualifier);
-    put_settings(json, &function->latest->config);
-    put_code(json, function->latest);
-    put_state(json, function->latest);
-    put_kept(json, function);
+    put_text(json, "FunctionName", revision->function->name);
+    put_arn(json, "FunctionArn", revision->function, qualifier);
+    put_settings(json, &revision->config);
+    put_code(json, revision);
+    put_state(json, revision);
+    put_kept(json, revision);
     json_close(json, '}');
 }
 
 void function_answer_put_tags(struct buf *json, const struct function *function)
 {
-    json_t *kept = load_kept(&function->latest->config);
-    const json_t *tags = json_object_get(kept, "Tags");
+    json_t *tags = tags_of(function);
 
     if (json_object_size(tags) > 0) {
-        put_value(json, "Tags", tags);
+        json_key(json, "Tags");
+        json_tree_put(json, tags);
     }
-    json_decref(kept);
+    json_decref(tags);
+}
+
+void function_answer_put_concurrency(struct buf *json, const struct function *function)
+{
+    uint32_t reserved = 0;
+
+    if (concurrency_reserved(function, &reserved)) {
+        json_key(json, "Concurrency");
+        json_open(json, '{');
+        put_number(json, "ReservedConcurrentExecutions", reserved);
+        json_close(json, '}');
+    }
+}
+
+/* --- aliases ------------------------------------------------------------------------------- */
+
+/* The shortest text that is read as the same number: 0.1, not 0.10000000000000001. */
+static void put_weight(struct buf *json, double weight)
+{
+    char text[32];
+    int digits = 1;
+
+    do {
+        (void)snprintf(text, sizeof text, "%.*g", digits++, weight);
+    } while (digits <= 17 && strtod(text, NULL) != weight);
+    buf_append_text(json, text);
+}
+
+static void put_routing(struct buf *json, const struct alias *alias)
+{
+    char version[12];
+
+    (void)snprintf(version, sizeof version, "%" PRIu32, alias->other);
+    json_key(json, "RoutingConfig");
+    json_open(json, '{');
+    json_key(json, "AdditionalVersionWeights");
+    json_open(json, '{');
+    json_key(json, version);
+    put_weight(json, alias->weight);
+    json_close(json, '}');
+    json_close(json, '}');
+}
+
+void alias_answer_put(struct buf *json, const struct function *function, const struct alias *alias)
+{
+    char version[12] = "$LATEST";
+    char id[ID_TEXT_LEN + 1];
+
+    if (alias->version != 0) {
+        (void)snprintf(version, sizeof version, "%" PRIu32, alias->version);
+    }
+    id_format(&alias->revision_id, id);
+    json_open(json, '{');
+    put_arn(json, "AliasArn", function, alias->name);
+    json_key(json, "Name");
+    json_quoted(json, alias->name);
+    put_text(json, "FunctionVersion", version);
+    json_key(json, "Description");
+    json_quoted(json, alias->description);
+    if (alias->other != 0) {
+        put_routing(json, alias);
+    }
+    put_text(json, "RevisionId", id);
+    json_close(json, '}');
 }

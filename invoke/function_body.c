@@ -3,6 +3,7 @@
 #include "invoke/base64.h"
 #include "invoke/function_env.h"
 #include "invoke/member.h"
+#include "invoke/tags.h"
 
 #define ROLE_MAX 10000
 #define HANDLER_MAX 128
@@ -17,7 +18,6 @@
 #define CONCURRENCY_MAX 1024
 #define EXECUTION_TIMEOUT_S_MAX 31622400
 #define RETENTION_DAYS_MAX 90
-#define TAGS_MAX 50
 
 void function_body_default(struct function_config *ret_config)
 {
@@ -189,10 +189,8 @@ static bool refuse_list(const json_t *body, const char *key, struct problem *pro
 static bool refuse_absent(const json_t *body, struct problem *problem)
 {
     const char *package = "Zip";
-    bool is_publish = false;
 
     if (!member_text(body, "PackageType", 16, &package, problem) ||
-        !member_flag(body, "Publish", &is_publish, problem) ||
         !refuse_list(body, "Layers", problem) || !refuse_list(body, "FileSystemConfigs", problem)) {
         return false;
     }
@@ -200,11 +198,18 @@ static bool refuse_absent(const json_t *body, struct problem *problem)
         return problem_invalid(problem, "Container images are not offered by this version of Pawl: "
                                         "deploy a zip archive (PackageType Zip).");
     }
-    return !is_publish || problem_invalid(problem, "Versions are not offered by this version of "
-                                                   "Pawl: leave out Publish.");
+    return function_body_refuse_publish_to(body, problem);
 }
 
-static bool check_architecture(const json_t *body, struct problem *problem)
+bool function_body_refuse_publish_to(const json_t *body, struct problem *problem)
+{
+    return member_get(body, "PublishTo") == NULL ||
+           problem_invalid(problem,
+                           "PublishTo: $LATEST.PUBLISHED is not offered by this version of "
+                           "Pawl: publish a version and name it by an alias.");
+}
+
+bool function_body_check_architecture(const json_t *body, struct problem *problem)
 {
 #if defined(__aarch64__)
     static const char own[] = "arm64";
@@ -237,7 +242,7 @@ static const char *const kept[] = {
     "VpcConfig",
 };
 
-static bool check_kept(const json_t *body, struct problem *problem)
+static bool check_kept(const json_t *body, bool is_new, struct problem *problem)
 {
     static const char *const objects[] = {"DeadLetterConfig", "LoggingConfig", "SnapStart", "Tags",
                                           "TracingConfig",    "VpcConfig"};
@@ -249,14 +254,15 @@ static bool check_kept(const json_t *body, struct problem *problem)
             return false;
         }
     }
-    if (json_object_size(member_get(body, "Tags")) > TAGS_MAX) {
-        return problem_invalid(problem, "There are more than %d tags.", TAGS_MAX);
+    if (is_new && !tags_check(member_get(body, "Tags"), problem)) {
+        return false;
     }
     return member_text(body, "KMSKeyArn", ROLE_MAX, &text, problem) &&
            member_text(body, "CodeSigningConfigArn", ROLE_MAX, &text, problem);
 }
 
-static json_t *merge_kept(const json_t *body, const struct function_config *config)
+/* Tags are a function's from its creation on, and TagResource's after that. */
+static json_t *merge_kept(const json_t *body, bool is_new, const struct function_config *config)
 {
     json_t *merged = json_loadb((const char *)config->raw.data, config->raw.len, 0, NULL);
 
@@ -264,17 +270,17 @@ static json_t *merge_kept(const json_t *body, const struct function_config *conf
     for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
         json_t *value = member_get(body, kept[i]);
 
-        if (value != NULL) {
+        if (value != NULL && (is_new || strcmp(kept[i], "Tags") != 0)) {
             (void)json_object_set(merged, kept[i], value);
         }
     }
     return merged;
 }
 
-static bool keep_rest(const json_t *body, struct arena *arena, struct function_config *config,
-                      struct problem *problem)
+static bool keep_rest(const json_t *body, bool is_new, struct arena *arena,
+                      struct function_config *config, struct problem *problem)
 {
-    json_t *merged = merge_kept(body, config);
+    json_t *merged = merge_kept(body, is_new, config);
     size_t len = json_dumpb(merged, NULL, 0, JSON_COMPACT);
     char *text = (len <= RAW_BYTES_MAX) ? arena_alloc(arena, len + 1) : NULL;
 
@@ -293,12 +299,12 @@ static bool keep_rest(const json_t *body, struct arena *arena, struct function_c
 bool function_body_read(const json_t *body, bool is_new, struct arena *arena,
                         struct function_config *config, struct problem *problem)
 {
-    return refuse_absent(body, problem) && check_architecture(body, problem) &&
+    return refuse_absent(body, problem) && function_body_check_architecture(body, problem) &&
            read_texts(body, config, problem) && check_texts(config, problem) &&
            read_numbers(body, config, problem) && read_durable(body, is_new, config, problem) &&
            read_tenancy(body, is_new, config, problem) && read_concurrency(body, config, problem) &&
-           read_environment(body, arena, config, problem) && check_kept(body, problem) &&
-           keep_rest(body, arena, config, problem);
+           read_environment(body, arena, config, problem) && check_kept(body, is_new, problem) &&
+           keep_rest(body, is_new, arena, config, problem);
 }
 
 /* --- the code -------------------------------------------------------------------------------- */
@@ -312,7 +318,8 @@ bool function_body_read_code(const json_t *code, struct buf *archive, struct pro
         if (member_get(code, elsewhere[i]) != NULL) {
             return problem_invalid(problem,
                                    "%s: code from S3 and container images are not offered "
-                                   "by this version of Pawl: send the archive as ZipFile.",
+                                   "by this version of Pawl: send the archive as ZipFile, or "
+                                   "use 'pawl deploy'.",
                                    elsewhere[i]);
         }
     }

@@ -18,6 +18,11 @@ bool function_body_read(const json_t *body, bool is_new, struct arena *arena,
 
 void function_body_default(struct function_config *ret_config);
 
+/* Architectures, when given, is this machine's. */
+bool function_body_check_architecture(const json_t *body, struct problem *problem);
+
+bool function_body_refuse_publish_to(const json_t *body, struct problem *problem);
+
 /* Code.ZipFile (`code` is the object that holds it), decoded into `archive`; S3 and
  * images are refused. */
 bool function_body_read_code(const json_t *code, struct buf *archive, struct problem *problem);

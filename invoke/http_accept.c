@@ -35,6 +35,9 @@ static int know_peer(struct http_connection *connection)
     if (uv_tcp_getpeername(&connection->socket.tcp, (struct sockaddr *)&peer, &peer_len) != 0) {
         return UV_EIO;
     }
+    if (server->limits.per_address_max == 0) {
+        return 0;
+    }
     connection->address = http_address_enter(&server->addresses, (struct sockaddr *)&peer);
     return (connection->address != NULL) ? 0 : UV_ENOMEM;
 }
@@ -43,17 +46,35 @@ static bool is_too_many(const struct http_connection *connection)
 {
     const struct http_server *server = connection->server;
 
-    return server->connection_count - server->refused_count > server->limits.connections_max ||
+    return (connection->is_unix ? server->unix_count : server->tcp_count) >
+               server->limits.connections_max ||
            (connection->address != NULL &&
             connection->address->connection_count > server->limits.per_address_max);
 }
 
-/* Over the limit: a few get a 503 with time to read it, more are just closed. */
+static void count(struct http_connection *connection)
+{
+    connection->is_counted = true;
+    *(connection->is_unix ? &connection->server->unix_count : &connection->server->tcp_count) += 1;
+}
+
+void http_connection_uncount(struct http_connection *connection)
+{
+    if (connection->is_counted) {
+        *(connection->is_unix ? &connection->server->unix_count : &connection->server->tcp_count) -=
+            1;
+        connection->is_counted = false;
+    }
+}
+
+/* Over the limit: a few get a 503 with time to read it, more are just closed, and those
+ * too that a handshake would have to come first for. */
 static void turn_away(struct http_connection *connection)
 {
     struct http_server *server = connection->server;
 
-    if (server->refused_count == HTTP_REFUSED_MAX || http_connection_begin(connection) == NULL) {
+    if (connection->tls != NULL || server->refused_count == HTTP_REFUSED_MAX ||
+        http_connection_begin(connection) == NULL) {
         http_connection_kill(connection);
         return;
     }
@@ -61,6 +82,7 @@ static void turn_away(struct http_connection *connection)
         http_address_leave(&server->addresses, connection->address);
         connection->address = NULL;
     }
+    http_connection_uncount(connection);
     connection->is_refused = true;
     server->refused_count++;
     http_connection_refuse(connection, 503, "Too many connections.");
@@ -80,11 +102,17 @@ static struct http_connection *create(struct http_listener *listener)
     list_init(&connection->dirty);
     list_init(&connection->requests);
     connection->since_ms = uv_now(server->loop);
-    if (init_socket(connection) != 0) {
+    if (server->tls != NULL && !listener->is_unix) {
+        connection->tls = http_tls_create(server->tls);
+    }
+    if ((server->tls != NULL && !listener->is_unix && connection->tls == NULL) ||
+        init_socket(connection) != 0) {
+        http_tls_destroy(connection->tls);
         mem_free(connection);
         return NULL;
     }
     http_server_join(server, &connection->link);
+    count(connection);
     return connection;
 }
 

@@ -17,6 +17,7 @@
  * its memory stays until libuv has closed the handle, which is never inside a call. */
 
 #define BIT(n) (1U << (n))
+#define LEFT "The client went away before its request was complete."
 
 static const unsigned allowed[HTTP_CONNECTION_STATES] = {
     [HTTP_CONNECTION_OPEN] = BIT(HTTP_CONNECTION_LAST) | BIT(HTTP_CONNECTION_CLOSED),
@@ -30,6 +31,9 @@ void http_connection_move(struct http_connection *connection, enum http_connecti
     assert(allowed[connection->state] & BIT(next));
     connection->state = next;
     connection->since_ms = uv_now(connection->server->loop);
+    if (next == HTTP_CONNECTION_LINGER) {
+        http_server_keep_ticking(connection->server);
+    }
 }
 
 void http_connection_visit_later(struct http_connection *connection)
@@ -42,7 +46,8 @@ void http_connection_visit_later(struct http_connection *connection)
 bool http_connection_is_all_sent(const struct http_connection *connection)
 {
     return list_is_empty(&connection->requests) && connection->output.len == 0 &&
-           connection->write_left == 0;
+           connection->write_left == 0 &&
+           (connection->tls == NULL || connection->tls->output.len == 0);
 }
 
 /* --- the end ------------------------------------------------------------------- */
@@ -54,9 +59,11 @@ static void destroy(struct http_connection *connection)
     buf_fini(&connection->input);
     buf_fini(&connection->output);
     buf_fini(&connection->writing);
+    http_tls_destroy(connection->tls);
     if (connection->address != NULL) {
         http_address_leave(&server->addresses, connection->address);
     }
+    http_connection_uncount(connection);
     server->refused_count -= connection->is_refused ? 1 : 0;
     list_remove(&connection->dirty);
     list_remove(&connection->link);
@@ -111,6 +118,7 @@ void http_connection_kill(struct http_connection *connection)
     http_connection_move(connection, HTTP_CONNECTION_CLOSED);
     list_remove(&connection->dirty);
     uv_close(&connection->socket.handle, after_close);
+    http_body_cut(connection, 400, LEFT);
     tell_gone(connection);
     drop_requests(connection);
 }
@@ -135,12 +143,25 @@ void http_connection_drain(struct http_connection *connection)
     if (connection->state != HTTP_CONNECTION_OPEN) {
         return;
     }
+    if (http_body_is_streaming(connection)) {
+        connection->receiving->is_keep_alive = false; /* its end is the last one's */
+        return;
+    }
     http_connection_move(connection, HTTP_CONNECTION_LAST);
     drop_incomplete(connection);
     if (http_connection_is_all_sent(connection)) {
         http_connection_kill(connection);
     }
     http_connection_visit_later(connection);
+}
+
+void http_connection_part(struct http_connection *connection)
+{
+    if (connection->state == HTTP_CONNECTION_OPEN && connection->receiving != NULL &&
+        !http_body_is_streaming(connection)) {
+        http_connection_refuse(connection, 503, "The server is ending.");
+    }
+    http_connection_drain(connection);
 }
 
 /* --- reading ------------------------------------------------------------------- */
@@ -151,7 +172,7 @@ static void give_input(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buf)
         container_of(handle, struct http_connection, socket.handle)->server;
 
     (void)suggested;
-    *ret_buf = uv_buf_init((char *)server->input, HTTP_READ_BYTES);
+    *ret_buf = uv_buf_init((char *)server->input->bytes, HTTP_READ_BYTES);
 }
 
 /* The client has closed its side. It may still read: what is in flight is answered,
@@ -164,16 +185,80 @@ static void end_input(struct http_connection *connection)
         http_connection_kill(connection);
         return;
     }
+    http_body_cut(connection, 400, LEFT);
     http_connection_drain(connection);
     tell_gone(connection);
     http_connection_visit_later(connection);
+}
+
+/* What cannot be handled yet waits, and nothing more is read. */
+static void take(struct http_connection *connection, struct bytes data)
+{
+    size_t used = http_connection_take(connection, data.data, data.len);
+
+    if (used < data.len && connection->state == HTTP_CONNECTION_OPEN) {
+        (void)uv_read_stop(&connection->socket.stream);
+        buf_append(&connection->input, data.data + used, data.len - used);
+        connection->is_broken = connection->input.failed;
+        http_connection_visit_later(connection); /* the turn's end may make room already */
+    }
+}
+
+/* It has sent something else: most likely a URL with http:// where https:// belongs. */
+static void refuse_plain(struct http_connection *connection)
+{
+    http_tls_destroy(connection->tls);
+    connection->tls = NULL;
+    if (http_connection_begin(connection) == NULL) {
+        http_connection_kill(connection);
+        return;
+    }
+    http_connection_refuse(connection, 400, "This port speaks TLS: use https.");
+}
+
+/* The handshake's last words are still for the client. */
+static void end_tls(struct http_connection *connection)
+{
+    if (connection->tls->is_ready || connection->state != HTTP_CONNECTION_OPEN) {
+        http_connection_kill(connection);
+        return;
+    }
+    http_connection_move(connection, HTTP_CONNECTION_LAST);
+    http_connection_visit_later(connection);
+}
+
+static void open_and_take(struct http_connection *connection, struct bytes data)
+{
+    struct http_input *input = connection->server->input;
+    struct http_tls *tls = connection->tls;
+    bool was_ready = tls->is_ready;
+    size_t len = 0;
+    int r = http_tls_open(tls, data, input->opened, sizeof input->opened, &len);
+
+    if (r == HTTP_TLS_PLAIN) {
+        refuse_plain(connection);
+        return;
+    }
+    if (tls->is_ready && !was_ready) {
+        connection->since_ms = uv_now(connection->server->loop); /* idle from here */
+    }
+    http_connection_visit_later(connection); /* TLS may have something to say itself */
+    if (len > 0) {
+        take(connection, bytes_of(input->opened, len));
+    }
+    if (r == HTTP_TLS_ENDED && connection->input.len > 0) {
+        connection->is_ending = true;
+    } else if (r == HTTP_TLS_ENDED && connection->state != HTTP_CONNECTION_CLOSED) {
+        end_input(connection);
+    } else if (r == HTTP_TLS_BROKEN || tls->output.len > HTTP_UNREAD_BYTES_MAX) {
+        end_tls(connection);
+    }
 }
 
 static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
 {
     struct http_connection *connection =
         container_of(stream, struct http_connection, socket.stream);
-    size_t used;
 
     if (len == UV_EOF) {
         end_input(connection);
@@ -186,12 +271,10 @@ static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
     if (connection->state != HTTP_CONNECTION_OPEN) {
         return;
     }
-    used = http_connection_take(connection, (const uint8_t *)buf->base, (size_t)len);
-    if (used < (size_t)len && connection->state == HTTP_CONNECTION_OPEN) {
-        (void)uv_read_stop(stream);
-        buf_append(&connection->input, buf->base + used, (size_t)len - used);
-        connection->is_broken = connection->input.failed;
-        http_connection_visit_later(connection); /* the turn's end may make room already */
+    if (connection->tls != NULL) {
+        open_and_take(connection, bytes_of(buf->base, (size_t)len));
+    } else {
+        take(connection, bytes_of(buf->base, (size_t)len));
     }
 }
 
@@ -207,6 +290,7 @@ static void resume(struct http_connection *connection)
 {
     struct buf *input = &connection->input;
 
+    http_body_go_on(connection);
     if (input->len == 0 || connection->state != HTTP_CONNECTION_OPEN) {
         return;
     }
@@ -217,7 +301,10 @@ static void resume(struct http_connection *connection)
     if (input->cap > HTTP_KEPT_BYTES_MAX) {
         buf_fini(input);
     }
-    if (connection->state != HTTP_CONNECTION_CLOSED && http_connection_read(connection) != 0) {
+    if (connection->is_ending && connection->state != HTTP_CONNECTION_CLOSED) {
+        end_input(connection);
+    } else if (connection->state != HTTP_CONNECTION_CLOSED &&
+               http_connection_read(connection) != 0) {
         http_connection_kill(connection);
     }
 }
@@ -233,6 +320,10 @@ static void after_shutdown(uv_shutdown_t *shutdown, int status)
 /* All is sent. Unless the client has closed already, it is waited for. */
 static void finish(struct http_connection *connection)
 {
+    if (connection->tls != NULL) {
+        http_tls_end(connection->tls);
+        (void)http_connection_write(connection); /* before the shutdown, or ahead of it */
+    }
     if (connection->is_ended ||
         uv_shutdown(&connection->shutdown, &connection->socket.stream, after_shutdown) != 0) {
         http_connection_kill(connection);
@@ -253,12 +344,15 @@ void http_connection_visit(struct http_connection *connection)
         return;
     }
     resume(connection);
-    if (connection->state == HTTP_CONNECTION_OPEN && connection->request_count == 0) {
+    if (connection->state == HTTP_CONNECTION_OPEN && connection->request_count == 0 &&
+        (connection->tls == NULL || connection->tls->is_ready)) {
         connection->since_ms = uv_now(connection->server->loop); /* idle from here */
+        http_server_keep_ticking(connection->server);
     }
     if (connection->state == HTTP_CONNECTION_LAST && http_connection_is_all_sent(connection)) {
         finish(connection);
     }
+    http_connection_tell_read(connection);
 }
 
 /* --- time ---------------------------------------------------------------------- */
@@ -274,32 +368,59 @@ static bool is_body_slow(const struct http_connection *connection, uint64_t now_
                (passed_ms - limits->header_ms) * limits->body_bytes_per_s / 1000;
 }
 
-static void check_open(struct http_connection *connection, uint64_t now_ms)
+/* A request in its handler's hands has no deadline, however long it is kept. */
+static bool check_idle(struct http_connection *connection, uint64_t passed_ms)
 {
-    const struct http_limits *limits = &connection->server->limits;
-    uint64_t passed_ms = now_ms - connection->since_ms;
+    uint32_t idle_ms = connection->server->limits.idle_ms;
 
-    if (connection->receiving == NULL) {
-        if (http_connection_is_all_sent(connection) && passed_ms >= limits->idle_ms) {
-            http_connection_kill(connection);
-        }
-    } else if (connection->parser.part == HTTP_PART_HEAD) {
-        if (passed_ms >= limits->header_ms) {
-            http_connection_refuse(connection, 408, "The headers came too slowly.");
-        }
-    } else if (is_body_slow(connection, now_ms)) {
-        http_connection_refuse(connection, 408, "The body came too slowly.");
+    if (idle_ms == 0 || !http_connection_is_all_sent(connection)) {
+        return false;
     }
+    if (passed_ms >= idle_ms) {
+        http_connection_kill(connection);
+    }
+    return true;
 }
 
-void http_connection_check_time(struct http_connection *connection, uint64_t now_ms)
+static bool check_open(struct http_connection *connection, uint64_t now_ms)
 {
+    uint64_t passed_ms = now_ms - connection->since_ms;
+
+    if (connection->tls != NULL && !connection->tls->is_ready) {
+        if (passed_ms >= connection->server->limits.header_ms) {
+            http_connection_kill(connection);
+        }
+        return true;
+    }
+    if (connection->receiving == NULL) {
+        return check_idle(connection, passed_ms);
+    }
+    if (http_body_is_streaming(connection)) {
+        return false;
+    }
+    if (connection->parser.part != HTTP_PART_HEAD) {
+        if (is_body_slow(connection, now_ms)) {
+            http_connection_refuse(connection, 408, "The body came too slowly.");
+        }
+    } else if (passed_ms >= connection->server->limits.header_ms) {
+        http_connection_refuse(connection, 408, "The headers came too slowly.");
+    }
+    return true;
+}
+
+bool http_connection_check_time(struct http_connection *connection, uint64_t now_ms)
+{
+    bool is_writing = connection->write_left > 0 && connection->server->limits.idle_ms > 0;
+
     if (http_connection_is_stuck(connection, now_ms)) {
         http_connection_kill(connection);
     } else if (connection->state == HTTP_CONNECTION_OPEN) {
-        check_open(connection, now_ms);
-    } else if (connection->state == HTTP_CONNECTION_LINGER &&
-               now_ms - connection->since_ms >= connection->server->limits.header_ms) {
-        http_connection_kill(connection);
+        return check_open(connection, now_ms) || is_writing;
+    } else if (connection->state == HTTP_CONNECTION_LINGER) {
+        if (now_ms - connection->since_ms >= connection->server->limits.header_ms) {
+            http_connection_kill(connection);
+        }
+        return true;
     }
+    return is_writing;
 }

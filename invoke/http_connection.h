@@ -43,6 +43,7 @@ struct http_connection {
         uv_tcp_t tcp;
         uv_pipe_t pipe;
     } socket;
+    struct http_tls *tls; /* NULL: none */
     uv_write_t write;
     uv_shutdown_t shutdown;
 
@@ -62,8 +63,10 @@ struct http_connection {
     struct http_address *address; /* NULL for a unix socket */
     uid_t peer_uid;
     bool is_unix;
-    bool is_refused; /* over the limit of connections */
+    bool is_counted; /* among those of its kind */
+    bool is_refused; /* over their limit */
     bool is_ended;   /* the client has closed its side */
+    bool is_ending;  /* it has, behind what waits in `input` */
     bool is_broken;  /* to be closed at the next visit */
 };
 
@@ -74,6 +77,9 @@ void http_connection_move(struct http_connection *connection, enum http_connecti
 /* No more requests are read; what is in flight is answered; then it closes, at once
  * if nothing is. */
 void http_connection_drain(struct http_connection *connection);
+/* The same, when it is the server that ends: who is in the middle of a request is told
+ * to come again. */
+void http_connection_part(struct http_connection *connection);
 /* Ends it now. */
 void http_connection_kill(struct http_connection *connection);
 /* Ends it at the next visit, where the caller still needs it. */
@@ -90,14 +96,16 @@ int http_connection_read(struct http_connection *connection);
 /* Nothing is in a handler's hands or on its way out. */
 bool http_connection_is_all_sent(const struct http_connection *connection);
 
-/* Ends it if it has been too slow. Called by the ticker. */
-void http_connection_check_time(struct http_connection *connection, uint64_t now_ms);
+/* Ends it if it has been too slow. Returns whether it has a deadline still. */
+bool http_connection_check_time(struct http_connection *connection, uint64_t now_ms);
 
 /* --- http_accept.c ------------------------------------------------------------- */
 
 /* Accepts the client that waits at the listener. Returns 0, also when it had to be
  * turned away, or ERR_NOMEM: it still waits. */
 int http_connection_accept(struct http_listener *listener);
+/* It is no longer one of those that are limited. */
+void http_connection_uncount(struct http_connection *connection);
 
 /* --- http_intake.c: from bytes to requests ------------------------------------- */
 
@@ -112,6 +120,24 @@ struct http_request *http_connection_begin(struct http_connection *connection);
 void http_connection_refuse(struct http_connection *connection, int status, const char *reason);
 /* Says "100 Continue" when it is the turn of a request that waits for it. */
 void http_connection_continue(struct http_connection *connection);
+
+/* --- http_body.c: bodies in pieces --------------------------------------------- */
+
+/* The one being received is in its handler's hands already, */
+bool http_body_is_streaming(const struct http_connection *connection);
+/* and is not to be read on. */
+bool http_body_is_held(const struct http_connection *connection);
+
+/* Its head is complete: the handler gets it. */
+void http_body_begin(struct http_connection *connection);
+/* The parser has been fed, and said `r`. */
+void http_body_take(struct http_connection *connection, int r);
+/* Tells of the end, if that has been held back. */
+void http_body_go_on(struct http_connection *connection);
+/* No more of it can come: the handler is told, if one has it. */
+void http_body_cut(struct http_connection *connection, int status, const char *reason);
+/* It is being answered: what is missing of its body is not waited for. */
+void http_body_stop(struct http_request *request);
 
 /* --- http_output.c: from answers to bytes -------------------------------------- */
 
@@ -128,6 +154,8 @@ struct buf *http_connection_answer_of(struct http_connection *connection,
 void http_connection_answered(struct http_connection *connection);
 /* How much of the answer the client has not taken, after another try. */
 size_t http_connection_unread(struct http_connection *connection, struct http_request *request);
+/* Calls who waits for the client to have read, if it has. */
+void http_connection_tell_read(struct http_connection *connection);
 /* The connection ends behind this request's answer. */
 bool http_connection_is_last(const struct http_connection *connection,
                              const struct http_request *request);

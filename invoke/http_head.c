@@ -26,7 +26,14 @@ void http_head_reset(struct http_head *head)
     head->field_count = 0;
     head->minor = 1;
     head->is_blank_seen = false;
+    head->trailer_bytes_max = 0;
     head->reason = NULL;
+}
+
+void http_head_reset_to_trailers(struct http_head *head, uint16_t bytes_max)
+{
+    http_head_reset(head);
+    head->trailer_bytes_max = bytes_max;
 }
 
 void http_head_fini(struct http_head *head)
@@ -284,6 +291,57 @@ static int check_fields(struct http_head *head)
     return (r == 0) ? HTTP_HEAD_DONE : r;
 }
 
+/* --- trailers ------------------------------------------------------------------ */
+
+static bool is_text(struct bytes value)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        uint8_t c = value.data[i];
+
+        if ((c < 0x20 && c != '\t') || c == 0x7f) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Nobody reads these here; but whoever passes them on might (RFC 9110 section 6.5.1). */
+static bool comes_too_late(struct bytes name)
+{
+    static const char *const names[] = {"authorization",
+                                        "connection",
+                                        "content-encoding",
+                                        "content-length",
+                                        "content-type",
+                                        "expect",
+                                        "host",
+                                        "te",
+                                        "trailer",
+                                        "transfer-encoding",
+                                        "upgrade"};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (bytes_equal(name, bytes_of_text(names[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The values of a head are judged by llhttp; these it does not see. */
+static int check_trailer(struct http_head *head)
+{
+    const struct http_field *field = &head->fields[head->field_count - 1];
+
+    if (!is_text(http_head_bytes(head, field->value))) {
+        return refuse(head, STATUS_BAD, "A trailer has a control character.");
+    }
+    if (comes_too_late(http_head_bytes(head, field->name))) {
+        return refuse(head, STATUS_BAD, "A trailer has a name that only a header may have.");
+    }
+    return 0;
+}
+
 /* --- lines --------------------------------------------------------------------- */
 
 static int take_first_line(struct http_head *head, size_t end)
@@ -299,6 +357,19 @@ static int take_first_line(struct http_head *head, size_t end)
     return r;
 }
 
+/* A line of the fields, which is not the empty one. */
+static int take_next_line(struct http_head *head, size_t end)
+{
+    uint8_t first = head->text.data[head->line_at];
+    int r;
+
+    if (first == ' ' || first == '\t') {
+        return refuse(head, STATUS_BAD, "A header is folded over two lines.");
+    }
+    r = take_field(head, end);
+    return (r == 0 && head->trailer_bytes_max > 0) ? check_trailer(head) : r;
+}
+
 /* The text ends with a complete line. Its only CR must be the one before its LF. */
 static int take_line(struct http_head *head)
 {
@@ -310,14 +381,12 @@ static int take_line(struct http_head *head)
     if (len < 2 || memchr(line, '\r', len) != line + len - 2) {
         return refuse(head, STATUS_BAD, "A line does not end in CR LF.");
     }
-    if (head->fields_at == 0) {
+    if (head->fields_at == 0 && head->trailer_bytes_max == 0) {
         r = take_first_line(head, end);
     } else if (len == 2) {
-        return check_fields(head);
-    } else if (line[0] == ' ' || line[0] == '\t') {
-        return refuse(head, STATUS_BAD, "A header is folded over two lines.");
+        return (head->trailer_bytes_max > 0) ? HTTP_HEAD_DONE : check_fields(head);
     } else {
-        r = take_field(head, end);
+        r = take_next_line(head, end);
     }
     head->line_at = (uint16_t)head->text.len;
     return r;
@@ -325,6 +394,11 @@ static int take_line(struct http_head *head)
 
 static int check_size(struct http_head *head, size_t len)
 {
+    if (head->trailer_bytes_max > 0) {
+        return (head->text.len + len <= head->trailer_bytes_max)
+                   ? 0
+                   : refuse(head, STATUS_HEAD_TOO_LARGE, "The trailers are too large.");
+    }
     if (head->fields_at == 0 && head->text.len - head->line_at + len > HTTP_LINE_BYTES_MAX + 2) {
         return refuse(head, STATUS_LINE_TOO_LONG, "The request line is longer than 8192 bytes.");
     }

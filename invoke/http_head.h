@@ -4,7 +4,9 @@
  * point into. Whatever two readers could understand differently is refused here
  * (RFC 9112 sections 2.2, 3 and 5): a line that does not end in CR LF, a folded
  * line, a space before the colon, a second Host. What the head says about the body
- * is judged by http_parser.h. */
+ * is judged by http_parser.h.
+ *
+ * The trailers behind a chunked body are read by the same rules. */
 #ifndef INVOKE_HTTP_HEAD_H
 #define INVOKE_HTTP_HEAD_H
 
@@ -42,12 +44,18 @@ struct http_head {
     uint16_t field_count;
     uint8_t minor; /* of the version: HTTP/1.0 or HTTP/1.1 */
     bool is_blank_seen;
-    const char *reason; /* why it was refused, a sentence */
+    uint16_t trailer_bytes_max; /* 0: it is a head, not the trailers of one */
+    const char *reason;         /* why it was refused, a sentence */
     struct http_field fields[HTTP_FIELDS_MAX];
 };
 
 /* Makes it ready for the next request; the text's memory stays. */
 void http_head_reset(struct http_head *head);
+
+/* Makes it ready for the trailers behind a chunked body: lines like those of a head, in
+ * all at most so many bytes (with the empty line). What tells how a message is framed,
+ * routed or allowed has come too late there and is refused. */
+void http_head_reset_to_trailers(struct http_head *head, uint16_t bytes_max);
 void http_head_fini(struct http_head *head);
 
 #define HTTP_HEAD_DONE 1

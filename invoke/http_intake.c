@@ -1,5 +1,6 @@
 /* From bytes to requests: one after the other, as many as may be handled at once, each
- * shown to the router twice, at the end of its head and at the end of its body. */
+ * shown to the router twice, at the end of its head and at the end of its body (or, if it
+ * takes the body in pieces: http_body.c, right behind the head). */
 #include "invoke/http_connection.h"
 
 #define BODY_RESERVE_BYTES_MAX ((uint64_t)64 << 10)
@@ -13,11 +14,13 @@ struct http_request *http_connection_begin(struct http_connection *connection)
     }
     request->connection = connection;
     request->is_unix = connection->is_unix;
+    request->is_tls = connection->tls != NULL;
     request->peer_uid = connection->peer_uid;
     list_push_back(&connection->requests, &request->link);
     connection->request_count++;
     connection->receiving = request;
     connection->since_ms = uv_now(connection->server->loop);
+    http_server_keep_ticking(connection->server);
     http_parser_begin(&connection->parser, &request->head, &request->body);
     return request;
 }
@@ -54,7 +57,8 @@ void http_connection_continue(struct http_connection *connection)
 {
     struct http_request *request = http_connection_first(connection);
 
-    if (request != NULL && request == connection->receiving && request->wants_continue) {
+    if (request != NULL && request == connection->receiving && request->wants_continue &&
+        request->state != HTTP_REQUEST_STREAMING && !http_body_is_held(connection)) {
         request->wants_continue = false;
         buf_append_text(&connection->output, "HTTP/1.1 100 Continue\r\n\r\n");
         http_connection_visit_later(connection);
@@ -79,6 +83,18 @@ static void expect_body(struct http_connection *connection)
     http_connection_continue(connection);
 }
 
+static bool expect_trailers(struct http_connection *connection)
+{
+    if (!connection->parser.is_chunked || connection->server->limits.trailer_bytes_max == 0) {
+        return true;
+    }
+    if (!http_request_expect_trailers(connection->receiving)) {
+        return false;
+    }
+    http_parser_take_trailers(&connection->parser, connection->receiving->trailers);
+    return true;
+}
+
 static void admit(struct http_connection *connection)
 {
     struct http_request *request = connection->receiving;
@@ -93,12 +109,16 @@ static void admit(struct http_connection *connection)
         return; /* the router has closed the server */
     }
     r = http_parser_admit(&connection->parser, body_bytes_max);
-    if (r == HTTP_PARSER_DONE) {
-        complete(connection);
-    } else if (r == HTTP_PARSER_MORE) {
-        expect_body(connection);
-    } else {
+    if (r >= 400) {
         http_connection_refuse(connection, r, connection->parser.reason);
+    } else if (!expect_trailers(connection)) {
+        http_connection_refuse(connection, 503, "Out of memory.");
+    } else if (request->is_streamed) {
+        http_body_begin(connection);
+    } else if (r == HTTP_PARSER_DONE) {
+        complete(connection);
+    } else {
+        expect_body(connection);
     }
 }
 
@@ -126,7 +146,9 @@ static size_t take_some(struct http_connection *connection, const uint8_t *data,
         return len;
     }
     r = http_parser_feed(&connection->parser, data, len, &used);
-    if (r < 400 && !charge(connection)) {
+    if (http_body_is_streaming(connection)) {
+        http_body_take(connection, r);
+    } else if (r < 400 && !charge(connection)) {
         http_connection_refuse(connection, 503, "Too many request bodies are being read.");
     } else if (r == HTTP_PARSER_HEAD) {
         admit(connection);
@@ -153,7 +175,8 @@ size_t http_connection_take(struct http_connection *connection, const uint8_t *d
     size_t used = 0;
 
     while (used < len && connection->state == HTTP_CONNECTION_OPEN) {
-        if (connection->receiving == NULL && !may_begin(connection)) {
+        if ((connection->receiving == NULL && !may_begin(connection)) ||
+            http_body_is_held(connection)) {
             return used;
         }
         used += take_some(connection, data + used, len - used);

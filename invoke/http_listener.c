@@ -1,4 +1,4 @@
-/* Where clients come in: TCP on loopback, and unix sockets.
+/* Where clients come in: TCP on loopback, listening sockets of others, unix sockets.
  *
  * A unix socket's file must be ours alone from its first moment, and the file of a
  * dead server must not keep a new one from starting. So: the directory is locked
@@ -185,9 +185,10 @@ int http_listen_tcp(struct http_server *server, const char *address)
         return ERR(ERR_INVALID, "listen on '%s': write it as 127.0.0.1:9100 or [::1]:9100",
                    address);
     }
-    if (!is_loopback(&parsed)) {
+    if (!is_loopback(&parsed) && server->tls == NULL) {
         return ERR(ERR_INVALID,
-                   "listen on '%s': only loopback addresses are served; put a TLS proxy in front",
+                   "listen on '%s': without TLS only loopback addresses are served; give "
+                   "tls_certificate and tls_key, or put a TLS proxy in front",
                    address);
     }
     r = create(&listener, server, false);
@@ -200,6 +201,43 @@ int http_listen_tcp(struct http_server *server, const char *address)
         return ERR(ERR_SYSTEM, "bind to %s: %s", address, uv_strerror(r));
     }
     return start(listener, address);
+}
+
+/* Of a socket that listens for TCP's connections already. */
+static bool is_listening(int fd)
+{
+    int domain = 0;
+    int type = 0;
+    int listens = 0;
+    socklen_t len = sizeof domain;
+
+    return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 &&
+           (domain == AF_INET || domain == AF_INET6) &&
+           getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_STREAM &&
+           getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) == 0 && listens != 0;
+}
+
+int http_listen_fd(struct http_server *server, int fd)
+{
+    struct http_listener *listener;
+    int r;
+
+    if (!is_listening(fd) || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
+        (void)close(fd);
+        return ERR(ERR_INVALID, "descriptor %d is not a listening TCP socket", fd);
+    }
+    r = create(&listener, server, false);
+    if (r != 0) {
+        (void)close(fd);
+        return r;
+    }
+    r = uv_tcp_open(&listener->socket.tcp, fd);
+    if (r != 0) {
+        (void)close(fd);
+        http_listener_close(listener);
+        return ERR(ERR_SYSTEM, "listen on descriptor %d: %s", fd, uv_strerror(r));
+    }
+    return start(listener, "a descriptor");
 }
 
 int http_server_port(const struct http_server *server)

@@ -7,15 +7,20 @@
 
 /* --- writing ------------------------------------------------------------------- */
 
+static void drop_large(struct buf *buf)
+{
+    if (buf->cap > HTTP_KEPT_BYTES_MAX) {
+        buf_fini(buf);
+    }
+}
+
 static void after_write(uv_write_t *write, int status)
 {
     struct http_connection *connection = container_of(write, struct http_connection, write);
 
     connection->write_left = 0;
     connection->writing.len = 0;
-    if (connection->writing.cap > HTTP_KEPT_BYTES_MAX) {
-        buf_fini(&connection->writing);
-    }
+    drop_large(&connection->writing);
     if (connection->state == HTTP_CONNECTION_CLOSED) {
         return;
     }
@@ -27,25 +32,25 @@ static void after_write(uv_write_t *write, int status)
 }
 
 /* libuv takes the rest and says when it is gone. */
-static int write_rest(struct http_connection *connection, size_t written)
+static int write_rest(struct http_connection *connection, struct buf *output, size_t written)
 {
-    struct buf rest = connection->output;
+    struct buf rest = *output;
     uv_buf_t buf = uv_buf_init((char *)rest.data + written, (unsigned)(rest.len - written));
 
-    connection->output = connection->writing;
+    *output = connection->writing;
     connection->writing = rest;
     connection->write_left = buf.len;
     connection->write_ms = uv_now(connection->server->loop);
+    http_server_keep_ticking(connection->server);
     return uv_write(&connection->write, &connection->socket.stream, &buf, 1, after_write);
 }
 
-int http_connection_write(struct http_connection *connection)
+static int write_out(struct http_connection *connection, struct buf *output)
 {
-    struct buf *output = &connection->output;
     uv_buf_t buf = uv_buf_init((char *)output->data, (unsigned)output->len);
     int written;
 
-    if (connection->write_left > 0 || output->len == 0) {
+    if (output->len == 0) {
         return 0;
     }
     assert(output->len <= UINT32_MAX); /* of a handful of answers; libuv counts in 32 bits */
@@ -54,20 +59,35 @@ int http_connection_write(struct http_connection *connection)
         return written;
     }
     if (written < 0 || (size_t)written < output->len) {
-        return write_rest(connection, (written < 0) ? 0 : (size_t)written);
+        return write_rest(connection, output, (written < 0) ? 0 : (size_t)written);
     }
     output->len = 0;
-    if (output->cap > HTTP_KEPT_BYTES_MAX) {
-        buf_fini(output);
-    }
+    drop_large(output);
     return 0;
+}
+
+int http_connection_write(struct http_connection *connection)
+{
+    struct http_tls *tls = connection->tls;
+
+    if (connection->write_left > 0) {
+        return 0;
+    }
+    if (tls == NULL) {
+        return write_out(connection, &connection->output);
+    }
+    if (!http_tls_seal(tls, &connection->output)) {
+        return UV_EPROTO;
+    }
+    drop_large(&connection->output);
+    return write_out(connection, &tls->output);
 }
 
 bool http_connection_is_stuck(struct http_connection *connection, uint64_t now_ms)
 {
     size_t left = connection->socket.stream.write_queue_size;
 
-    if (connection->write_left == 0) {
+    if (connection->write_left == 0 || connection->server->limits.idle_ms == 0) {
         return false;
     }
     if (left < connection->write_left) {
@@ -127,6 +147,20 @@ size_t http_connection_unread(struct http_connection *connection, struct http_re
         return SIZE_MAX;
     }
     return connection->output.len + connection->socket.stream.write_queue_size;
+}
+
+void http_connection_tell_read(struct http_connection *connection)
+{
+    struct http_request *first = http_connection_first(connection);
+    void (*on_read)(void *user);
+
+    if (first == NULL || first->on_read == NULL ||
+        http_connection_unread(connection, first) >= first->unread_below) {
+        return;
+    }
+    on_read = first->on_read;
+    first->on_read = NULL;
+    on_read(first->user);
 }
 
 bool http_connection_is_last(const struct http_connection *connection,

@@ -51,10 +51,11 @@ static int on_body(llhttp_t *llhttp, const char *data, size_t len)
 {
     struct http_parser *parser = owner_of(llhttp);
 
-    if (len > parser->body_bytes_max - parser->body->len) {
+    if (len > parser->body_bytes_max - parser->body_bytes_seen) {
         refuse(parser, STATUS_TOO_LARGE, TOO_LARGE);
         return HPE_USER;
     }
+    parser->body_bytes_seen += len;
     buf_append(parser->body, data, len);
     if (parser->body->failed) {
         refuse(parser, STATUS_NO_MEMORY, "Out of memory.");
@@ -69,7 +70,8 @@ static int on_chunk_header(llhttp_t *llhttp)
     struct http_parser *parser = owner_of(llhttp);
 
     parser->extension_bytes = 0;
-    if (llhttp->content_length > parser->body_bytes_max - parser->body->len) {
+    parser->has_extension_name = false;
+    if (llhttp->content_length > parser->body_bytes_max - parser->body_bytes_seen) {
         refuse(parser, STATUS_TOO_LARGE, TOO_LARGE);
         return HPE_USER;
     }
@@ -98,7 +100,27 @@ static int on_extension(llhttp_t *llhttp, const char *data, size_t len)
     return count_extension(llhttp, len);
 }
 
-/* The ';' before a name or the '=' before a value. */
+static int on_extension_name(llhttp_t *llhttp, const char *data, size_t len)
+{
+    (void)data;
+    owner_of(llhttp)->has_extension_name |= len > 0;
+    return count_extension(llhttp, len);
+}
+
+/* With the ';' before it. */
+static int on_extension_name_complete(llhttp_t *llhttp)
+{
+    struct http_parser *parser = owner_of(llhttp);
+
+    if (!parser->has_extension_name) {
+        refuse(parser, STATUS_BAD, "A chunk's extension has no name.");
+        return HPE_USER;
+    }
+    parser->has_extension_name = false;
+    return count_extension(llhttp, 1);
+}
+
+/* With the '=' before it. */
 static int on_extension_complete(llhttp_t *llhttp)
 {
     return count_extension(llhttp, 1);
@@ -109,9 +131,9 @@ static const llhttp_settings_t settings = {
     .on_message_complete = on_message_complete,
     .on_body = on_body,
     .on_chunk_header = on_chunk_header,
-    .on_chunk_extension_name = on_extension,
+    .on_chunk_extension_name = on_extension_name,
     .on_chunk_extension_value = on_extension,
-    .on_chunk_extension_name_complete = on_extension_complete,
+    .on_chunk_extension_name_complete = on_extension_name_complete,
     .on_chunk_extension_value_complete = on_extension_complete,
 };
 
@@ -187,11 +209,28 @@ static int feed_head(struct http_parser *parser, const uint8_t *data, size_t len
     return (r == 0) ? 0 : refuse(parser, r, parser->head->reason);
 }
 
+static int feed_trailers(struct http_parser *parser, const uint8_t *data, size_t len,
+                         size_t *ret_used)
+{
+    size_t used;
+    int r = http_head_feed(parser->trailers, data, len, &used);
+
+    *ret_used += used;
+    if (r == HTTP_HEAD_DONE) {
+        parser->part = HTTP_PART_DONE;
+        return 0;
+    }
+    return (r == 0) ? 0 : refuse(parser, r, parser->trailers->reason);
+}
+
 static int feed_last_chunk(struct http_parser *parser, const uint8_t *data, size_t len,
                            size_t *ret_used)
 {
     size_t used = 0;
 
+    if (parser->trailers != NULL) {
+        return feed_trailers(parser, data, len, ret_used);
+    }
     while (used < len && parser->last_seen < 2) {
         if (data[used++] != "\r\n"[parser->last_seen++]) {
             return refuse(parser, STATUS_BAD, "Trailers are not accepted.");

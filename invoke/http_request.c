@@ -33,9 +33,30 @@ static void empty(struct buf *buf)
     buf->failed = false;
 }
 
+static void drop_trailers(struct http_request *request)
+{
+    if (request->trailers != NULL) {
+        http_head_fini(request->trailers);
+        mem_free(request->trailers);
+        request->trailers = NULL;
+    }
+}
+
+bool http_request_expect_trailers(struct http_request *request)
+{
+    assert(request->trailers == NULL);
+    request->trailers = mem_calloc(1, sizeof *request->trailers);
+    if (request->trailers == NULL) {
+        return false;
+    }
+    http_head_reset_to_trailers(request->trailers, request->server->limits.trailer_bytes_max);
+    return true;
+}
+
 static void destroy(struct http_request *request)
 {
     http_head_fini(&request->head);
+    drop_trailers(request);
     buf_fini(&request->body);
     buf_fini(&request->fields);
     buf_fini(&request->answer);
@@ -80,12 +101,17 @@ static void blank(struct http_request *request)
     request->charged_bytes = 0;
     request->user = NULL;
     request->on_gone = NULL;
+    request->on_body = NULL;
+    request->on_read = NULL;
     request->is_keep_alive = false;
     request->is_head = false;
     request->is_chunked = false;
     request->is_cut = false;
     request->is_gone_told = false;
     request->wants_continue = false;
+    request->is_streamed = false;
+    request->is_body_paused = false;
+    drop_trailers(request);
 }
 
 void http_request_release(struct http_request *request)
@@ -147,6 +173,20 @@ struct bytes http_header(const struct http_request *request, const char *lower_n
     return http_head_field(&request->head, lower_name, 0);
 }
 
+size_t http_header_count(const struct http_request *request)
+{
+    return request->head.field_count;
+}
+
+struct bytes http_header_at(const struct http_request *request, size_t n, struct bytes *ret_name)
+{
+    const struct http_field *field = &request->head.fields[n];
+
+    assert(n < request->head.field_count);
+    *ret_name = http_head_bytes(&request->head, field->name);
+    return http_head_bytes(&request->head, field->value);
+}
+
 struct bytes http_body(const struct http_request *request)
 {
     return buf_bytes(&request->body);
@@ -155,6 +195,11 @@ struct bytes http_body(const struct http_request *request)
 bool http_is_unix(const struct http_request *request)
 {
     return request->is_unix;
+}
+
+bool http_is_tls(const struct http_request *request)
+{
+    return request->is_tls;
 }
 
 uid_t http_peer_uid(const struct http_request *request)
@@ -171,4 +216,9 @@ void http_set_user(struct http_request *request, void *user, void (*on_gone)(voi
 {
     request->user = user;
     request->on_gone = on_gone;
+}
+
+void *http_user(const struct http_request *request)
+{
+    return request->user;
 }

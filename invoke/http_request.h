@@ -1,10 +1,12 @@
 /* The inside of a request: what came, what goes back, and whose it is.
  *
- *   RECEIVING --complete--> HANDLED --http_begin()--> STREAMING
+ *   RECEIVING --complete*-> HANDLED --http_begin()--> STREAMING
  *       |                      |                          |
  *       | refused by us        | http_respond()           | http_end()
  *       v                      v                          v
  *   ANSWERED <-----------------+--------------------------+
+ *
+ * (*) or, if the body is taken in pieces, when its headers are.
  *
  * A request belongs to its connection until it is answered and that answer's turn
  * has come; if the connection ends before, a HANDLED or STREAMING one lives on
@@ -36,6 +38,7 @@ struct http_request {
     enum http_request_state state;
 
     struct http_head head;
+    struct http_head *trailers; /* where the body may have some */
     struct buf body;
     uint64_t charged_bytes; /* of the body, on the server's account */
     struct arena arena;
@@ -45,16 +48,25 @@ struct http_request {
 
     void *user;
     void (*on_gone)(void *user);
+    void (*on_body)(void *user, const struct http_piece *piece);
+    void (*on_read)(void *user); /* once less than so much of its answer is unread: */
+    size_t unread_below;
 
     uid_t peer_uid;
     bool is_unix;
+    bool is_tls;
     bool is_keep_alive; /* the connection may go on behind it */
     bool is_head;       /* answers have no body */
     bool is_chunked;    /* the answer is */
     bool is_cut;        /* http_send() has said no */
     bool is_gone_told;
     bool wants_continue;
+    bool is_streamed; /* the body is, in pieces */
+    bool is_body_paused;
 };
+
+/* Makes room for trailers. Returns whether there was memory. */
+bool http_request_expect_trailers(struct http_request *request);
 
 /* A blank one, RECEIVING, or NULL without memory. */
 struct http_request *http_request_acquire(struct http_server *server);

@@ -165,6 +165,7 @@ static void respond(struct http_request *request, int status, const char *conten
 {
     struct buf *answer = http_connection_answer_of(request->connection, request);
 
+    http_body_stop(request);
     (void)buf_reserve(answer, HEAD_BYTES + request->fields.len + body.len);
     append_head(answer, request, status, content_type);
     if (status != 204 && status != 304) {
@@ -193,11 +194,13 @@ void http_respond(struct http_request *request, int status, const char *content_
     respond(request, status, content_type, body);
 }
 
-/* `reason` is a sentence of ours: nothing in it needs escaping. */
+/* `reason` is a sentence of ours: nothing in it needs escaping. Clients look for it under
+ * either name. */
 void http_request_refuse(struct http_request *request, int status, const char *reason)
 {
-    char body[160];
-    int len = snprintf(body, sizeof body, "{\"message\":\"%s\"}", reason);
+    char body[320];
+    int len = snprintf(body, sizeof body, "{\"Type\":\"%s\",\"Message\":\"%s\",\"message\":\"%s\"}",
+                       (status >= 500) ? "Service" : "User", reason, reason);
 
     assert(len > 0 && (size_t)len < sizeof body);
     if (status == 503) {
@@ -208,6 +211,13 @@ void http_request_refuse(struct http_request *request, int status, const char *r
 }
 
 /* --- answers in pieces --------------------------------------------------------- */
+
+static void end_behind(struct http_request *request)
+{
+    if (request->connection->receiving != request) {
+        http_connection_drain(request->connection); /* else when the body has ended */
+    }
+}
 
 void http_begin(struct http_request *request, int status, const char *content_type)
 {
@@ -221,7 +231,7 @@ void http_begin(struct http_request *request, int status, const char *content_ty
     request->is_chunked = request->head.minor == 1;
     if (!request->is_chunked) {
         request->is_keep_alive = false; /* its end is the connection's */
-        http_connection_drain(request->connection);
+        end_behind(request);
     }
     if (!may_have_body(request, status)) {
         request->is_head = true;
@@ -277,15 +287,27 @@ size_t http_unread(struct http_request *request)
     return (request->connection == NULL) ? 0 : http_connection_unread(request->connection, request);
 }
 
+void http_call_when_read(struct http_request *request, size_t below, void (*on_read)(void *user))
+{
+    assert(request->state == HTTP_REQUEST_STREAMING && below > 0);
+    request->unread_below = below;
+    request->on_read = on_read;
+    if (request->connection != NULL) {
+        http_connection_visit_later(request->connection);
+    }
+}
+
 void http_end(struct http_request *request)
 {
     struct buf *answer;
 
     assert(request->state == HTTP_REQUEST_STREAMING);
+    request->on_read = NULL;
     if (request->connection == NULL) {
         http_request_release(request);
         return;
     }
+    http_body_stop(request);
     answer = http_connection_answer_of(request->connection, request);
     if (request->is_chunked && !request->is_head && !request->is_cut) {
         buf_append_text(answer, "0\r\n\r\n");

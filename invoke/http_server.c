@@ -108,12 +108,13 @@ static void tick(uv_timer_t *ticker)
 {
     struct http_server *server = container_of(ticker, struct http_server, ticker);
     uint64_t now_ms = uv_now(server->loop);
+    bool has_deadline = false;
     struct list *item;
 
     list_for_each (item, &server->connections) {
-        http_connection_check_time(connection_of(item), now_ms);
+        has_deadline |= http_connection_check_time(connection_of(item), now_ms);
     }
-    if (!retry_listeners(server) && server->connection_count == 0) {
+    if (!retry_listeners(server) && !has_deadline) {
         (void)uv_timer_stop(ticker);
     }
 }
@@ -121,13 +122,15 @@ static void tick(uv_timer_t *ticker)
 void http_server_keep_ticking(struct http_server *server)
 {
     const struct http_limits *limits = &server->limits;
-    uint32_t ms = ((limits->header_ms < limits->idle_ms) ? limits->header_ms : limits->idle_ms) / 4;
+    uint32_t idle_ms = (limits->idle_ms > 0) ? limits->idle_ms : UINT32_MAX;
+    uint32_t ms = ((limits->header_ms < idle_ms) ? limits->header_ms : idle_ms) / 4;
 
+    if (uv_is_active((uv_handle_t *)&server->ticker) || server->is_ending) {
+        return;
+    }
     ms = (ms < TICK_MS_MIN) ? TICK_MS_MIN : ms;
     ms = (ms > TICK_MS_MAX) ? TICK_MS_MAX : ms;
-    if (!uv_is_active((uv_handle_t *)&server->ticker)) {
-        (void)uv_timer_start(&server->ticker, tick, ms, ms);
-    }
+    (void)uv_timer_start(&server->ticker, tick, ms, ms);
 }
 
 /* --- connections --------------------------------------------------------------- */
@@ -150,6 +153,32 @@ void http_server_forget(struct http_server *server)
     maybe_end(server);
 }
 
+/* --- the input that all share ---------------------------------------------------- */
+
+static _Thread_local struct http_input *shared_input;
+
+static struct http_input *input_acquire(void)
+{
+    if (shared_input == NULL) {
+        shared_input = mem_calloc(1, sizeof *shared_input);
+    }
+    if (shared_input != NULL) {
+        shared_input->user_count++;
+    }
+    return shared_input;
+}
+
+static void input_release(struct http_input *input)
+{
+    if (--input->user_count > 0) {
+        return;
+    }
+    if (shared_input == input) {
+        shared_input = NULL;
+    }
+    mem_free(input);
+}
+
 /* --- the end ------------------------------------------------------------------- */
 
 void http_server_maybe_free(struct http_server *server)
@@ -159,6 +188,8 @@ void http_server_maybe_free(struct http_server *server)
     }
     http_requests_destroy(&server->free_requests);
     table_fini(&server->addresses);
+    input_release(server->input);
+    http_tls_context_destroy(server->tls);
     mem_free(server);
 }
 
@@ -215,7 +246,7 @@ void http_server_close(struct http_server *server, void *arg, http_close_cb cb)
         http_listener_close(server->listeners[--server->listener_count]);
     }
     list_for_each (item, &server->connections) {
-        http_connection_drain(connection_of(item));
+        http_connection_part(connection_of(item));
     }
     maybe_end(server);
 }
@@ -228,6 +259,21 @@ void http_server_kill(struct http_server *server)
     list_for_each (item, &server->connections) {
         http_connection_kill(connection_of(item));
     }
+}
+
+/* --- TLS --------------------------------------------------------------------------- */
+
+int http_server_use_tls(struct http_server *server, const char *certificate_path,
+                        const char *key_path)
+{
+    struct http_tls_context *context;
+    int r = http_tls_context_create(&context, certificate_path, key_path);
+
+    if (r == 0) {
+        http_tls_context_destroy(server->tls);
+        server->tls = context;
+    }
+    return r;
 }
 
 /* --- the beginning ------------------------------------------------------------- */
@@ -245,13 +291,16 @@ int http_server_create(struct http_server **ret_server, uv_loop_t *loop,
                        http_handle handle)
 {
     struct http_server *server = mem_calloc(1, sizeof *server);
+    struct http_input *input = (server != NULL) ? input_acquire() : NULL;
 
-    if (server == NULL) {
+    if (input == NULL) {
+        mem_free(server);
         return ERR(ERR_NOMEM, "HTTP server");
     }
     assert(limits->pipeline_max > 0 && limits->connections_max > 0);
     ignore_sigpipe();
     server->loop = loop;
+    server->input = input;
     server->limits = *limits;
     server->arg = arg;
     server->admit = admit;

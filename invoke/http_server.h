@@ -9,10 +9,10 @@
 #include "engine/base/list.h"
 #include "engine/base/table.h"
 #include "invoke/http.h"
+#include "invoke/http_tls.h"
 
 enum {
     HTTP_LISTENERS_MAX = 8,
-    HTTP_REFUSED_MAX = 64, /* connections over the limit that still get their 503 */
     HTTP_READ_BYTES = 64 << 10,
 };
 
@@ -43,7 +43,9 @@ struct http_server {
 
     struct list connections;
     uint32_t connection_count; /* open or still being closed */
-    uint32_t refused_count;    /* of them, over the limit */
+    uint32_t tcp_count;        /* of them, within the limit */
+    uint32_t unix_count;       /* likewise: one kind never keeps the other out */
+    uint32_t refused_count;    /* the rest */
     struct table addresses;    /* http_address.h */
 
     struct list free_requests;
@@ -54,7 +56,7 @@ struct http_server {
     struct list dirty;
     uv_check_t flusher;
     uv_idle_t waker;
-    uv_timer_t ticker; /* runs while there are connections, or clients to accept */
+    uv_timer_t ticker; /* runs while there is a deadline, or a client to accept */
     unsigned handle_count;
 
     char date[32]; /* of the Date header */
@@ -66,7 +68,16 @@ struct http_server {
     void *close_arg;
     http_close_cb close_cb;
 
-    uint8_t input[HTTP_READ_BYTES]; /* of the read that is being handled */
+    struct http_input *input;
+    struct http_tls_context *tls; /* of TCP connections to come; NULL: none */
+};
+
+/* What was read last. Nobody needs it beyond the callback of that read, so the servers
+ * of one thread share it. */
+struct http_input {
+    unsigned user_count;
+    uint8_t bytes[HTTP_READ_BYTES];
+    uint8_t opened[HTTP_READ_BYTES + HTTP_TLS_RECORD_BYTES_MAX]; /* the same, out of TLS */
 };
 
 /* Has the connection visited at the end of this turn. Its `dirty` link is used. */

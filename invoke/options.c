@@ -25,7 +25,10 @@ static const struct option_row rows[] = {
     {"data", "DIR", "daemon", "data", "the data directory"},
     {"socket", "PATH", "daemon", "socket", "the unix socket for clients of this user"},
     {"listen", "ADDRESS", "daemon", "listen",
-     "also TCP, on a loopback address such as 127.0.0.1:9100"},
+     "also TCP, on a loopback address such as 127.0.0.1:9100,\n"
+     "                            or with TLS on any"},
+    {"tls-cert", "FILE", "http", "tls_certificate", "TCP speaks TLS, with this certificate (PEM)"},
+    {"tls-key", "FILE", "http", "tls_key", "and this key of it"},
     {"config", "FILE", NULL, NULL, "the configuration (default: pawl.ini in the data directory)"},
     {"region", "NAME", "daemon", "region", "the region in ARNs (default us-east-1)"},
     {"isolation", "KIND", "sandbox", "isolation",
@@ -294,5 +297,6 @@ int options_configure(const struct options *options, struct config *config)
     r = (r == 0) ? default_data(options, config) : r;
     r = (r == 0) ? default_socket(options, config) : r;
     r = (r == 0) ? default_cache(config) : r;
+    r = (r == 0) ? config_check_tls(config) : r;
     return (r == 0) ? set_path(&config->region, "%s", "us-east-1") : r;
 }

@@ -1,5 +1,5 @@
 /* The durable execution APIs that are about one execution or one callback. */
-#include "invoke/json_scan.h"
+#include "engine/base/json_scan.h"
 #include "invoke/member.h"
 #include "invoke/routes.h"
 #include "invoke/update_body.h"
@@ -154,18 +154,16 @@ static bool read_checkpoint(struct asking *asking, struct problem *problem)
 {
     struct call *call = asking->call;
     struct execution_request *request = &asking->request;
-    struct bytes client_token = {0};
     json_t *updates = NULL;
 
     return member_bytes(call->json, "CheckpointToken", TOKEN_MAX, &request->token, problem) &&
-           member_bytes(call->json, "ClientToken", 64, &client_token, problem) &&
+           member_bytes(call->json, "ClientToken", 64, &request->client_token, problem) &&
            member_array(call->json, "Updates", UPDATES_MAX, &updates, problem) &&
            update_body_read(updates, http_arena(call->request), &request->updates,
                             &request->update_count, problem);
 }
 
-/* ClientToken is only checked: the driver tells a repetition by the CheckpointToken,
- * whose number says which checkpoint this is. */
+/* One CheckpointToken and ClientToken again is a repetition, and gets the same answer. */
 void route_checkpoint(struct call *call, const struct principal *principal)
 {
     struct problem problem = {0};

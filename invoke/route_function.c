@@ -1,126 +1,31 @@
 /* The control plane of functions. Changes are answered when they are durable. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "engine/driver/function_name.h"
 #include "invoke/function_answer.h"
 #include "invoke/function_body.h"
-#include "invoke/function_name.h"
+#include "invoke/function_change.h"
 #include "invoke/member.h"
 #include "invoke/moment.h"
 #include "invoke/routes.h"
-#include "runtime/launcher.h"
-
-#define LIST_ITEMS_MAX 50U /* of one page, whatever is asked: Lambda's */
-
-/* One change under way; in the call's arena. The archive is on the heap: it is larger
- * than an arena should be. */
-struct change {
-    struct call *call;
-    struct function_config config;
-    struct buf archive;
-    struct bytes name;
-    bool is_create;
-    bool is_delete;
-};
-
-static struct change *make_change(struct call *call)
-{
-    struct change *change = call_alloc(call, sizeof *change);
-
-    if (change != NULL) {
-        change->call = call;
-    }
-    return change;
-}
-
-static void answer_function(struct call *call, int status, const struct function *function,
-                            struct bytes qualifier)
-{
-    function_answer_put(&call->out, function, qualifier);
-    call_answer(call, status);
-}
 
 /* --- changes ---------------------------------------------------------------------------- */
 
-static bool is_about_archive(const char *error)
-{
-    return strncmp(error, LAUNCHER_BLAMES_ARCHIVE, strlen(LAUNCHER_BLAMES_ARCHIVE)) == 0;
-}
-
-static void on_changed(void *arg, struct function *function, const char *error)
-{
-    struct change *change = arg;
-    struct call *call = change->call;
-
-    buf_fini(&change->archive);
-    if (error == NULL) {
-        driver_function_changed(call->service->driver, function);
-    }
-    if (error != NULL && is_about_archive(error)) {
-        call_fail(call, 400, "InvalidParameterValueException", "Could not unzip uploaded file: %s",
-                  error);
-    } else if (error != NULL) {
-        call_fail(call, 500, "ServiceException", "The code cannot be taken in now: %s. Try again.",
-                  error);
-    } else if (change->is_delete) {
-        call_respond(call, 204, NULL, bytes_of(NULL, 0));
-    } else {
-        answer_function(call, change->is_create ? 201 : 200, function, bytes_of("", 0));
-    }
-}
-
-static void fail_problem(struct change *change, const struct problem *problem)
-{
-    buf_fini(&change->archive);
-    call_fail_problem(change->call, problem);
-}
-
-/* What the functions said at once: `code` is one of enum FUNCTION_..., or an error. */
-static void fail_change(struct change *change, int code)
-{
-    struct call *call = change->call;
-    int len = (int)change->name.len;
-    const char *name = (const char *)change->name.data;
-
-    buf_fini(&change->archive);
-    switch (code) {
-    case FUNCTION_EXISTS:
-        call_fail(call, 409, "ResourceConflictException", "Function already exist: %.*s", len,
-                  name);
-        break;
-    case FUNCTION_NOT_FOUND:
-        call_fail(call, 404, "ResourceNotFoundException", "Function not found: %.*s", len, name);
-        break;
-    case FUNCTION_TOO_LARGE:
-        call_fail(call, 413, "RequestTooLargeException",
-                  "The archive or the settings of the function are too large.");
-        break;
-    case FUNCTION_BUSY:
-        call_fail(call, 409, "ResourceConflictException",
-                  "The operation cannot be performed at this time. An update is in progress for "
-                  "resource: %.*s",
-                  len, name);
-        break;
-    case FUNCTION_FULL:
-        call_fail(call, 429, "TooManyRequestsException",
-                  "There are too many functions, or the journal takes no new work: see 'pawl "
-                  "status'.");
-        break;
-    default:
-        call_fail(call, 500, "ServiceException",
-                  "The change could not be made: the daemon's log says why.");
-    }
-}
-
-static bool read_new(struct change *change, struct problem *problem)
+static bool read_new(struct function_change *change, struct problem *problem)
 {
     struct call *call = change->call;
     json_t *code = NULL;
 
     function_body_default(&change->config);
     if (!member_object(call->json, "Code", &code, problem) ||
+        !member_flag(call->json, "Publish", &change->publishes, problem) ||
         !function_body_read(call->json, true, http_arena(call->request), &change->config,
                             problem)) {
         return false;
     }
-    return function_body_read_code(code, &change->archive, problem);
+    return function_body_read_code(code, &change->archive, problem) &&
+           runtime_check_named(call, change->config.runtime, problem);
 }
 
 /* The name is in the body here. NULL data: answered. */
@@ -153,118 +58,105 @@ void route_create_function(struct call *call, const struct principal *principal)
 {
     struct problem problem = {0};
     struct functions *functions = driver_functions(call->service->driver);
-    struct change *change;
+    struct function_change *change;
+    struct bytes name;
     int r;
 
     (void)principal;
     if (!call_read_json(call)) {
         return;
     }
-    change = make_change(call);
+    name = read_name(call);
+    if (name.data == NULL) {
+        return;
+    }
+    change = function_change_make(call, CHANGE_CREATE, name);
     if (change == NULL) {
         return;
     }
-    change->is_create = true;
-    change->name = read_name(call);
-    if (change->name.data == NULL) {
-        return;
-    }
     if (!read_new(change, &problem)) {
-        fail_problem(change, &problem);
+        function_change_fail(change, &problem);
         return;
     }
-    r = function_create(functions, change->name, &change->config, buf_bytes(&change->archive),
-                        moment_now_ms(), change, on_changed);
+    r = function_create(functions, name, &change->config, buf_bytes(&change->archive),
+                        change->publishes, moment_now_ms(), change, function_change_done);
     if (r != 0) {
-        fail_change(change, r);
+        function_change_refuse(change, r);
     }
-}
-
-/* Lambda's optimistic lock. */
-static bool check_revision(struct call *call, const struct function *function)
-{
-    struct problem problem = {0};
-    const char *wanted = NULL;
-    char present[ID_TEXT_LEN + 1];
-
-    if (!member_text(call->json, "RevisionId", 64, &wanted, &problem)) {
-        call_fail_problem(call, &problem);
-        return false;
-    }
-    id_format(&function->latest->revision_id, present);
-    if (wanted != NULL && strcmp(wanted, present) != 0) {
-        call_fail(call, 412, "PreconditionFailedException",
-                  "The RevisionId provided does not match the latest RevisionId. Call the "
-                  "GetFunction/GetAlias API to retrieve the latest RevisionId");
-        return false;
-    }
-    return true;
 }
 
 /* The function of an update, with the body read; NULL: answered. */
-static struct function *begin_update(struct call *call, struct change **ret_change)
+static struct function *begin_update(struct call *call, struct function_change **ret_change)
 {
-    struct bytes qualifier;
     struct function *function;
 
     if (!call_read_json(call)) {
         return NULL;
     }
-    function = call_function(call, 0, &qualifier);
-    if (function == NULL || !check_revision(call, function)) {
+    function = call_latest(call, 0);
+    if (function == NULL || !function_change_check_id(call, &function->latest->revision_id)) {
         return NULL;
     }
-    *ret_change = make_change(call);
-    if (*ret_change == NULL) {
-        return NULL;
-    }
-    (*ret_change)->name = bytes_of_text(function->name);
-    return function;
+    *ret_change = function_change_make(call, CHANGE_UPDATE, bytes_of_text(function->name));
+    return (*ret_change != NULL) ? function : NULL;
 }
 
-static void update(struct change *change, struct function *function,
+static void update(struct function_change *change, struct function *function,
                    const struct function_config *config)
 {
     int r = function_update(driver_functions(change->call->service->driver), function, config,
-                            buf_bytes(&change->archive), moment_now_ms(), change, on_changed);
+                            buf_bytes(&change->archive), change->publishes, moment_now_ms(), change,
+                            function_change_done);
 
     if (r != 0) {
-        fail_change(change, r);
+        function_change_refuse(change, r);
     }
+}
+
+/* What the function would be. */
+static void answer_dry_run(struct function_change *change, const struct function *function)
+{
+    struct function_revision shown = *function->latest;
+    uint8_t hash[32];
+
+    seal_sha256(buf_bytes(&change->archive), hash);
+    for (size_t i = 0; i < sizeof hash; i++) {
+        (void)snprintf(shown.code + 2 * i, 3, "%02x", hash[i]);
+    }
+    shown.code_bytes = change->archive.len;
+    buf_fini(&change->archive);
+    function_answer_put(&change->call->out, &shown, bytes_of("", 0));
+    call_answer(change->call, 200);
 }
 
 void route_update_function_code(struct call *call, const struct principal *principal)
 {
     struct problem problem = {0};
-    struct change *change = NULL;
+    struct function_change *change = NULL;
     struct function *function = begin_update(call, &change);
-    bool is_publish = false;
     bool is_dry_run = false;
 
     (void)principal;
     if (function == NULL) {
         return;
     }
-    if (!member_flag(call->json, "Publish", &is_publish, &problem) ||
+    if (!member_flag(call->json, "Publish", &change->publishes, &problem) ||
         !member_flag(call->json, "DryRun", &is_dry_run, &problem) ||
-        (is_publish && !problem_invalid(&problem, "Versions are not offered by this version of "
-                                                  "Pawl: leave out Publish.")) ||
+        !function_body_refuse_publish_to(call->json, &problem) ||
+        !function_body_check_architecture(call->json, &problem) ||
         !function_body_read_code(call->json, &change->archive, &problem)) {
-        fail_problem(change, &problem);
-        return;
+        function_change_fail(change, &problem);
+    } else if (is_dry_run) {
+        answer_dry_run(change, function);
+    } else {
+        update(change, function, NULL);
     }
-    if (is_dry_run) {
-        buf_fini(&change->archive);
-        answer_function(call, 200, function, bytes_of("", 0));
-        return;
-    }
-    update(change, function, NULL);
 }
 
 void route_update_function_configuration(struct call *call, const struct principal *principal)
 {
     struct problem problem = {0};
-    struct change *change = NULL;
+    struct function_change *change = NULL;
     struct function *function = begin_update(call, &change);
 
     (void)principal;
@@ -273,38 +165,50 @@ void route_update_function_configuration(struct call *call, const struct princip
     }
     change->config = function->latest->config;
     if (!function_body_read(call->json, false, http_arena(call->request), &change->config,
-                            &problem)) {
-        fail_problem(change, &problem);
+                            &problem) ||
+        (member_get(call->json, "Runtime") != NULL &&
+         !runtime_check_named(call, change->config.runtime, &problem))) {
+        function_change_fail(change, &problem);
         return;
     }
     update(change, function, &change->config);
 }
 
-void route_delete_function(struct call *call, const struct principal *principal)
+/* --- deleting ----------------------------------------------------------------------------- */
+
+static void delete_function(struct call *call, struct function *function)
 {
-    struct bytes qualifier;
-    struct function *function = call_function(call, 0, &qualifier);
-    struct change *change;
+    struct function_change *change =
+        function_change_make(call, CHANGE_DELETE, bytes_of_text(function->name));
     int r;
 
-    (void)principal;
-    if (function == NULL) {
-        return;
-    }
-    if (qualifier.len > 0) {
-        call_fail(call, 400, "InvalidParameterValueException",
-                  "$LATEST version cannot be deleted without deleting the function.");
-        return;
-    }
-    change = make_change(call);
     if (change == NULL) {
         return;
     }
-    change->is_delete = true;
-    change->name = bytes_of_text(function->name);
-    r = function_delete(driver_functions(call->service->driver), function, change, on_changed);
+    r = function_delete(driver_functions(call->service->driver), function, change,
+                        function_change_done);
     if (r != 0) {
-        fail_change(change, r);
+        function_change_refuse(change, r);
+    }
+}
+
+void route_delete_function(struct call *call, const struct principal *principal)
+{
+    struct bytes qualifier;
+    struct bytes name = call_function_name(call, call->labels[0], &qualifier);
+    struct function *function;
+
+    (void)principal;
+    if (name.data == NULL) {
+        return;
+    }
+    function = function_find(driver_functions(call->service->driver), name);
+    if (function == NULL) {
+        call_fail_function(call, name, qualifier);
+    } else if (qualifier.len > 0) {
+        route_delete_version(call, function, qualifier);
+    } else {
+        delete_function(call, function);
     }
 }
 
@@ -313,69 +217,140 @@ void route_delete_function(struct call *call, const struct principal *principal)
 void route_get_function_configuration(struct call *call, const struct principal *principal)
 {
     struct bytes qualifier;
-    struct function *function = call_function(call, 0, &qualifier);
+    const struct function_revision *revision = call_revision(call, 0, &qualifier);
 
     (void)principal;
-    if (function != NULL) {
-        answer_function(call, 200, function, qualifier);
+    if (revision != NULL) {
+        function_answer_put(&call->out, revision, qualifier);
+        call_answer(call, 200);
     }
 }
 
 void route_get_function(struct call *call, const struct principal *principal)
 {
     struct bytes qualifier;
-    struct function *function = call_function(call, 0, &qualifier);
+    const struct function_revision *revision = call_revision(call, 0, &qualifier);
 
     (void)principal;
-    if (function == NULL) {
+    if (revision == NULL) {
         return;
     }
     json_open(&call->out, '{');
     json_key(&call->out, "Configuration");
-    function_answer_put(&call->out, function, qualifier);
+    function_answer_put(&call->out, revision, qualifier);
     json_key(&call->out, "Code");
     json_open(&call->out, '{');
     json_key(&call->out, "RepositoryType");
     json_text(&call->out, "Pawl"); /* stored here: there is no place to fetch it from */
     json_close(&call->out, '}');
-    function_answer_put_tags(&call->out, function);
+    function_answer_put_tags(&call->out, revision->function);
+    function_answer_put_concurrency(&call->out, revision->function);
     json_close(&call->out, '}');
     call_answer(call, 200);
 }
 
-/* The marker is the last name of the page before. */
+/* --- listing ------------------------------------------------------------------------------ */
+
+/* A walk over functions, or with `is_all` over all their versions too, $LATEST first. */
+struct walk {
+    const struct functions *functions;
+    struct bytes name; /* of the one before; empty at the start */
+    uint32_t version;  /* likewise; 0: $LATEST */
+    bool is_all;
+};
+
+static const struct function_revision *walk_next(struct walk *walk)
+{
+    const struct function *function = NULL;
+    const struct function_revision *next = NULL;
+
+    if (walk->is_all && walk->name.len > 0) {
+        function = function_find(walk->functions, walk->name);
+        next = (function != NULL) ? function_version_next(function, walk->version) : NULL;
+    }
+    if (next == NULL) {
+        function = function_next(walk->functions, walk->name);
+        next = (function != NULL) ? function->latest : NULL;
+    }
+    return next;
+}
+
+static void walk_to(struct walk *walk, const struct function_revision *revision)
+{
+    walk->name = bytes_of_text(revision->function->name);
+    walk->version = revision->version;
+}
+
+/* The marker is the last name of the page before, and its version if that has one. */
+static bool read_marker(struct call *call, struct walk *walk)
+{
+    struct function_name name = {0};
+    struct bytes marker;
+
+    if (!call_query(call, "Marker", &marker)) {
+        return false;
+    }
+    if (marker.len > 0 && (!function_name_parse(marker, &name) || name.account != 0)) {
+        call_fail(call, 400, "InvalidParameterValueException", "The Marker is not one of ours.");
+        return false;
+    }
+    walk->name = name.name;
+    walk->version = version_parse(name.qualifier);
+    return true;
+}
+
+static bool read_all(struct call *call, struct walk *walk)
+{
+    struct bytes text;
+
+    if (!call_query(call, "FunctionVersion", &text)) {
+        return false;
+    }
+    walk->is_all = bytes_equal(text, bytes_of("ALL", 3));
+    if (!walk->is_all && text.len > 0) {
+        call_fail(call, 400, "InvalidParameterValueException",
+                  "1 validation error detected: Value at 'functionVersion' failed to satisfy "
+                  "constraint: Member must satisfy enum value set: [ALL]");
+        return false;
+    }
+    return true;
+}
+
+static void put_next_marker(struct call *call, const struct walk *walk)
+{
+    json_key(&call->out, "NextMarker");
+    if (walk->version == 0) {
+        json_quoted(&call->out, walk->name);
+    } else { /* a plain name needs no escapes */
+        buf_printf(&call->out, "\"%.*s:%" PRIu32 "\"", (int)walk->name.len,
+                   (const char *)walk->name.data, walk->version);
+    }
+}
+
 void route_list_functions(struct call *call, const struct principal *principal)
 {
-    const struct functions *functions = driver_functions(call->service->driver);
-    const struct function *function;
-    struct bytes after;
+    struct walk walk = {.functions = driver_functions(call->service->driver)};
+    const struct function_revision *revision;
     uint32_t items_max;
-    uint32_t count = 0;
 
     (void)principal;
-    if (!call_query_number(call, "MaxItems", 10000, LIST_ITEMS_MAX, &items_max) ||
-        !call_query(call, "Marker", &after)) {
+    if (!call_page(call, &items_max) || !read_marker(call, &walk) || !read_all(call, &walk)) {
         return;
     }
-    if (after.len > 0 && !function_name_is_plain(after)) {
-        call_fail(call, 400, "InvalidParameterValueException", "The Marker is not one of ours.");
-        return;
-    }
-    items_max = (items_max < LIST_ITEMS_MAX) ? items_max : LIST_ITEMS_MAX;
     json_open(&call->out, '{');
     json_key(&call->out, "Functions");
     json_open(&call->out, '[');
-    function = function_next(functions, after);
-    for (; function != NULL && count < items_max; count++) {
+    revision = walk_next(&walk);
+    for (uint32_t count = 0; revision != NULL && count < items_max; count++) {
         json_element(&call->out);
-        function_answer_put(&call->out, function, bytes_of("", 0));
-        after = bytes_of_text(function->name);
-        function = function_next(functions, after);
+        function_answer_put(&call->out, revision,
+                            walk.is_all ? bytes_of_text(revision->qualifier) : bytes_of("", 0));
+        walk_to(&walk, revision);
+        revision = walk_next(&walk);
     }
     json_close(&call->out, ']');
-    if (function != NULL) {
-        json_key(&call->out, "NextMarker");
-        json_quoted(&call->out, after);
+    if (revision != NULL) {
+        put_next_marker(call, &walk);
     }
     json_close(&call->out, '}');
     call_answer(call, 200);

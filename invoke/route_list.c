@@ -1,8 +1,9 @@
 /* Lists of executions: Lambda's of one function, and Pawl's of all. */
 #include <string.h>
 
+#include "engine/driver/alias.h"
+#include "engine/driver/function_name.h"
 #include "invoke/execution_sort.h"
-#include "invoke/function_name.h"
 #include "invoke/routes.h"
 
 #define PAGE_ITEMS_DEFAULT 100U
@@ -92,18 +93,35 @@ static bool check_name(struct call *call, struct bytes name)
     return false;
 }
 
+/* Without a qualifier those of $LATEST, as Lambda does; of an alias both its versions. */
+static void choose_versions(struct list_request *request, const struct function_revision *revision,
+                            struct bytes qualifier)
+{
+    const struct function_revision *other = NULL;
+    struct alias alias;
+
+    request->versions[0] = bytes_of_text(revision->qualifier);
+    if (qualifier.len > 0 && alias_find(revision->function, qualifier, &alias)) {
+        other = function_version_find(revision->function, alias.other);
+    }
+    if (other != NULL) {
+        request->versions[1] = bytes_of_text(other->qualifier);
+    }
+}
+
 void route_list_by_function(struct call *call, const struct principal *principal)
 {
     struct bytes qualifier;
-    const struct function *function = call_function(call, 0, &qualifier);
-    struct listing *listing = (function != NULL) ? make_listing(call, principal) : NULL;
+    const struct function_revision *revision = call_revision(call, 0, &qualifier);
+    struct listing *listing = (revision != NULL) ? make_listing(call, principal) : NULL;
     struct list_request *request = (listing != NULL) ? &listing->request : NULL;
 
     if (listing == NULL) {
         return;
     }
-    request->function = bytes_of_text(function->name);
+    request->function = bytes_of_text(revision->function->name);
     request->kind = EXEC_DURABLE;
+    choose_versions(request, revision, qualifier);
     if (call_query(call, "DurableExecutionName", &request->execution_name) &&
         check_name(call, request->execution_name) &&
         read_statuses(call, "Statuses", &request->statuses) &&

@@ -8,6 +8,8 @@
 /* Of a request that no route takes, or that has no credentials: enough for any
  * client's small request, so that it is told why. */
 #define STRANGER_BODY_BYTES_MAX 65536U
+/* From here on a hash takes a millisecond and more. */
+#define HASH_ELSEWHERE_BYTES_MIN 262144U
 #define ROUTES_MAX 256U
 
 /* --- paths --------------------------------------------------------------------------- */
@@ -189,19 +191,42 @@ static void find(struct match *match, struct http_request *request)
     }
 }
 
+static bool is_for_environments(const struct route *route);
+
 /* --- the door -------------------------------------------------------------------------- */
 
-static const char *verify(const struct service *service, const struct http_request *request,
-                          struct principal *ret_principal)
+static bool read_headers(struct http_request *request, struct request_head *head)
 {
-    const struct credentials credentials = {.is_unix = http_is_unix(request),
-                                            .peer_uid =
-                                                http_is_unix(request) ? http_peer_uid(request) : 0,
-                                            .authorization = http_header(request, "authorization"),
-                                            .host = http_header(request, "host"),
-                                            .origin = http_header(request, "origin")};
+    size_t count = http_header_count(request);
+    struct request_header *headers =
+        arena_alloc(http_arena(request), (count + 1) * sizeof *headers);
 
-    return verifier_check(service->verifier, &credentials, ret_principal);
+    if (headers == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        headers[i].value = http_header_at(request, i, &headers[i].name);
+    }
+    head->headers = headers;
+    head->header_count = count;
+    return true;
+}
+
+/* NULL without memory. */
+static struct admission *verify(const struct service *service, struct http_request *request)
+{
+    bool is_unix = http_is_unix(request);
+    struct credentials credentials = {.kind = is_unix ? CREDENTIALS_UNIX : CREDENTIALS_TCP,
+                                      .peer_uid = is_unix ? http_peer_uid(request) : 0,
+                                      .head = {.method = http_method(request),
+                                               .path = http_path(request),
+                                               .query = http_query(request)},
+                                      .now_ms = moment_now_ms()};
+
+    if (!is_unix && !read_headers(request, &credentials.head)) {
+        return NULL;
+    }
+    return verifier_admit(service->verifier, &credentials, http_arena(request));
 }
 
 static struct id make_id(struct service *service)
@@ -240,14 +265,16 @@ static void name_refusal(struct service *service, struct http_request *request, 
     }
 }
 
+/* What was found out is kept with the request until its body is there. */
 size_t router_admit(void *arg, struct http_request *request)
 {
     struct service *service = arg;
-    struct principal principal;
+    struct admission *admission = verify(service, request);
     struct match match;
     size_t max = STRANGER_BODY_BYTES_MAX;
 
-    if (verify(service, request, &principal) == NULL) {
+    http_set_user(request, admission, NULL);
+    if (admission != NULL && admission_is_open(admission)) {
         find(&match, request);
         if (match.route != NULL && match.route->handle != NULL) {
             max = limit_of(match.route, request);
@@ -292,6 +319,11 @@ static void dispatch(struct call *call)
         refuse_unknown(call, &match);
         return;
     }
+    if (call->principal.is_environment && !is_for_environments(match.route)) {
+        call_fail(call, 403, "AccessDeniedException",
+                  "%s is not for functions: call it from outside.", match.route->name);
+        return;
+    }
     if (match.route->is_operator && !call->principal.is_operator) {
         call_fail(call, 403, "AccessDeniedException",
                   "%s is for the operator: use the daemon's unix socket.", match.route->name);
@@ -302,23 +334,137 @@ static void dispatch(struct call *call)
     match.route->handle(call, &call->principal);
 }
 
-void router_handle(void *arg, struct http_request *request)
+/* NULL without memory: answered. */
+static struct call *open_call(struct service *service, struct http_request *request)
 {
-    struct service *service = arg;
     struct call *call = arena_alloc(http_arena(request), sizeof *call);
-    const char *refusal;
 
     if (call == NULL) {
         http_respond(request, 500, NULL, bytes_of(NULL, 0));
-        return;
+        return NULL;
     }
     call->service = service;
     call->request = request;
     call->id = make_id(service);
-    refusal = verify(service, request, &call->principal);
-    if (refusal != NULL) {
-        call_fail(call, 403, "AccessDeniedException", "%s", refusal);
+    return call;
+}
+
+static void finish(struct call *call, struct admission *admission)
+{
+    const struct denial *denial =
+        verifier_finish(call->service->verifier, admission, http_body(call->request),
+                        moment_now_ms(), &call->principal);
+
+    if (denial != NULL) {
+        call_fail(call, denial->status, denial->name, "%s", denial->message);
         return;
     }
     dispatch(call);
+}
+
+struct hashing {
+    uv_work_t work;
+    struct call *call;
+    struct admission *admission;
+    struct bytes body;
+};
+
+static void hash(uv_work_t *work)
+{
+    struct hashing *hashing = container_of(work, struct hashing, work);
+
+    admission_hash_body(hashing->admission, hashing->body);
+}
+
+static void on_hashed(uv_work_t *work, int status)
+{
+    struct hashing *hashing = container_of(work, struct hashing, work);
+
+    (void)status; /* what was not hashed there is hashed here */
+    finish(hashing->call, hashing->admission);
+}
+
+/* By a thread, while the loop does something else; false where that cannot be. */
+static bool hash_elsewhere(struct call *call, struct admission *admission)
+{
+    struct bytes body = http_body(call->request);
+    struct hashing *hashing = NULL;
+
+    if (body.len < HASH_ELSEWHERE_BYTES_MIN || !admission_wants_hash(admission)) {
+        return false;
+    }
+    hashing = arena_alloc(http_arena(call->request), sizeof *hashing);
+    if (hashing == NULL) {
+        return false;
+    }
+    hashing->call = call;
+    hashing->admission = admission;
+    hashing->body = body;
+    return uv_queue_work(call->service->loop, &hashing->work, hash, on_hashed) == 0;
+}
+
+void router_handle(void *arg, struct http_request *request)
+{
+    struct service *service = arg;
+    struct admission *admission = http_user(request);
+    struct call *call = open_call(service, request);
+
+    if (call == NULL) {
+        return;
+    }
+    http_set_user(request, NULL, NULL);
+    if (admission == NULL) {
+        call_fail_memory(call);
+    } else if (!hash_elsewhere(call, admission)) {
+        finish(call, admission);
+    }
+}
+
+/* --- from inside of an environment -------------------------------------------------------- */
+
+/* What a durable function's SDK calls, and invokes: a function does not manage functions. */
+static bool is_for_environments(const struct route *route)
+{
+    static const char *const names[] = {"Invoke",
+                                        "InvokeAsync",
+                                        "InvokeWithResponseStream",
+                                        "CheckpointDurableExecution",
+                                        "GetDurableExecutionState",
+                                        "GetDurableExecution",
+                                        "GetDurableExecutionHistory",
+                                        "ListDurableExecutionsByFunction",
+                                        "StopDurableExecution",
+                                        "SendDurableExecutionCallbackSuccess",
+                                        "SendDurableExecutionCallbackFailure",
+                                        "SendDurableExecutionCallbackHeartbeat"};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(names[i], route->name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+size_t router_admit_environment(struct service *service, struct http_request *request)
+{
+    size_t max = STRANGER_BODY_BYTES_MAX;
+    struct match match;
+
+    find(&match, request);
+    if (match.route != NULL && match.route->handle != NULL) {
+        max = limit_of(match.route, request);
+    }
+    name_refusal(service, request, max);
+    return max;
+}
+
+void router_handle_environment(struct service *service, struct http_request *request)
+{
+    struct call *call = open_call(service, request);
+
+    if (call != NULL) {
+        principal_of_environment(TENANT_DEFAULT, &call->principal);
+        dispatch(call);
+    }
 }

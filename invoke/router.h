@@ -1,7 +1,7 @@
 /* From a request to its handler: one table of routes, and one door before it.
  *
- *     headers complete --router_admit--> how large the body may be
- *     request complete --router_handle--> credentials -> route -> handler
+ *     headers complete --router_admit--> credentials -> how large the body may be
+ *     request complete --router_handle--> the body's hash -> route -> handler
  *
  * The verifier makes the principal before the path is matched and before anyone looks
  * at the body; handlers take the principal, so none can be reached without one. */
@@ -28,6 +28,10 @@ extern const struct route routes[];
 /* For http_server_create(); `arg` is the struct service. */
 size_t router_admit(void *arg, struct http_request *request);
 void router_handle(void *arg, struct http_request *request);
+
+/* The same for a request on an environment's own loopback: its socket says whose it is. */
+size_t router_admit_environment(struct service *service, struct http_request *request);
+void router_handle_environment(struct service *service, struct http_request *request);
 
 /* Does `path` (raw) fit the pattern? Labels are decoded into memory of `arena`, with a
  * zero byte behind each. One '/' at the end is forgiven. A label is neither empty nor

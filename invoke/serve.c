@@ -15,7 +15,9 @@
 #include "engine/base/err.h"
 #include "engine/base/mem.h"
 #include "invoke/doors.h"
+#include "invoke/guest.h"
 #include "invoke/harden.h"
+#include "invoke/moment.h"
 
 #define KILL_AFTER_MS 2000 /* of answers that nobody takes, once the driver is closed */
 
@@ -29,6 +31,7 @@ struct server {
     struct verifier *verifier;
     struct driver *driver;
     struct service service;
+    struct guest_ops guests;
     struct doors doors;
     uv_signal_t term;
     uv_signal_t interrupt;
@@ -199,13 +202,15 @@ static int open_driver(struct server *server)
     options.pool.region = config->region;
     options.pool.grants = config_grants;
     options.pool.grants_arg = &server->config;
+    server->guests = guest_door(&server->service);
+    options.pool.guests = &server->guests;
     options.log_file_bytes_max = config->log_file_bytes_max;
     options.payload_cache_bytes_max = config->payload_cache_bytes_max;
     options.hot_max = config->hot_max;
     options.drain_s = config->drain_s;
     options.region = config->region;
     return driver_open(&server->driver, &server->loop, config->data, server->journal,
-                       server->keyring, server->launcher, &options);
+                       server->keyring, server->launcher, server->verifier, &options);
 }
 
 static int open_service(struct server *server)
@@ -226,7 +231,9 @@ static int open_engine(struct server *server)
 
     r = (r == 0) ? open_journal(server) : r;
     r = (r == 0) ? open_keys(server) : r;
-    r = (r == 0) ? verifier_create(&server->verifier, server->config.data) : r;
+    r = (r == 0) ? verifier_create(&server->verifier, server->config.data, server->config.region,
+                                   moment_now_ms())
+                 : r;
     r = (r == 0) ? open_driver(server) : r;
     r = (r == 0) ? open_service(server) : r;
     return (r == 0) ? doors_open(&server->doors, &server->service, &server->config) : r;
@@ -309,7 +316,9 @@ static void on_hangup(uv_signal_t *handle, int number)
         config_reload(&server->config, &fresh);
         log_set_level((enum log_level)server->config.log_level);
         log_set_json(server->config.is_log_json);
-        log_info("the configuration was read again");
+        r = doors_reload(&server->doors, &server->config);
+        log_info("the configuration was read again%s",
+                 (r == 0) ? "" : ", the TLS certificate stays as it was");
     } else {
         log_error("the configuration stays as it was");
     }

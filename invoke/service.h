@@ -10,7 +10,7 @@ struct service {
     uv_loop_t *loop;
     struct driver *driver;
     struct journal *journal;
-    const struct verifier *verifier;
+    struct verifier *verifier;
     const char *region;
     const char *sandbox; /* launcher_summary() */
     int64_t started_ms;
