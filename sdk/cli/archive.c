@@ -40,14 +40,13 @@ static int add_file(zip_t *zip, const struct cli_file *file, const char *name)
     return 0;
 }
 
-static int add_files(zip_t *zip, const struct cli_files *files, bool is_directory)
+static int add_files(zip_t *zip, const struct cli_files *files, const char *single_name)
 {
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < files->count; i++) {
-        const char *name = is_directory ? files->files[i].name : "bootstrap";
-
-        r = add_file(zip, &files->files[i], name);
+        r = add_file(zip, &files->files[i],
+                     (single_name != NULL) ? single_name : files->files[i].name);
     }
     return r;
 }
@@ -75,7 +74,8 @@ static int take_zip(struct cli_archive *archive, zip_source_t *source)
     return 0;
 }
 
-static int pack(struct cli_archive *archive, const struct cli_files *files, bool is_directory)
+/* `single_name`: of a file that is alone, or NULL. */
+static int pack(struct cli_archive *archive, const struct cli_files *files, const char *single_name)
 {
     zip_error_t error;
     zip_source_t *source;
@@ -90,7 +90,7 @@ static int pack(struct cli_archive *archive, const struct cli_files *files, bool
         return complain_zip(&error, "pack the program");
     }
     zip_source_keep(source); /* closing the zip must not take the bytes with it */
-    r = add_files(zip, files, is_directory);
+    r = add_files(zip, files, single_name);
     if (r == 0 && zip_close(zip) != 0) {
         r = complain_zip(zip_get_error(zip), "pack the program");
     } else if (r == 0) {
@@ -104,37 +104,101 @@ static int pack(struct cli_archive *archive, const struct cli_files *files, bool
     return r;
 }
 
-static bool is_zip(const struct cli_files *files)
-{
-    const struct buf *content = &files->files[0].content;
+/* --- what runs it ----------------------------------------------------------------------- */
 
-    return content->len >= 4 && memcmp(content->data, ZIP_MAGIC, 4) == 0;
+struct layout {
+    const char *file;
+    const char *ending; /* of a script that is deployed alone */
+    const char *runtime;
+    const char *handler;
+};
+
+static const struct layout layouts[] = {
+    {"bootstrap", NULL, "provided.al2023", "bootstrap"},
+    {"index.mjs", ".mjs", "nodejs22.x", "index.handler"},
+    {"index.js", ".js", "nodejs22.x", "index.handler"},
+    {"app.py", ".py", "python3.11", "app.handler"},
+};
+
+#define LAYOUTS (sizeof layouts / sizeof layouts[0])
+
+static void set_layout(struct cli_archive *archive, const struct layout *layout)
+{
+    archive->runtime = layout->runtime;
+    archive->handler = layout->handler;
 }
 
-static int make(struct cli_archive *archive, const struct cli_files *files, const char *path,
-                bool is_directory)
+/* In the order of the table: the first that is there. */
+static void find_layout(struct cli_archive *archive, const struct cli_files *files)
 {
-    if (!is_directory) {
-        archive->has_bootstrap = true;
-        if (is_zip(files)) {
-            buf_append(&archive->zip, files->files[0].content.data, files->files[0].content.len);
-            return archive->zip.failed ? cli_complain_memory() : 0;
+    for (size_t i = 0; i < LAYOUTS; i++) {
+        if (cli_files_find(files, layouts[i].file) != NULL) {
+            set_layout(archive, &layouts[i]);
+            return;
         }
-        if (files->files[0].content.len == 0) {
-            return cli_complain(CLI_USAGE, "%s is empty: give a program", path);
+    }
+}
+
+/* One that libzip cannot read is for the daemon to judge. */
+static void look_into_zip(struct cli_archive *archive)
+{
+    zip_source_t *source = zip_source_buffer_create(archive->zip.data, archive->zip.len, 0, NULL);
+    zip_t *zip = (source != NULL) ? zip_open_from_source(source, ZIP_RDONLY, NULL) : NULL;
+
+    if (zip == NULL) {
+        zip_source_free(source);
+        return;
+    }
+    for (size_t i = 0; archive->runtime == NULL && i < LAYOUTS; i++) {
+        if (zip_name_locate(zip, layouts[i].file, 0) >= 0) {
+            set_layout(archive, &layouts[i]);
         }
-        return pack(archive, files, false);
     }
-    archive->has_bootstrap = cli_files_find(files, "bootstrap") != NULL;
-    archive->has_index = cli_files_find(files, "index.mjs") != NULL;
-    archive->has_app = cli_files_find(files, "app.py") != NULL;
-    if (!archive->has_bootstrap && !archive->has_index && !archive->has_app) {
-        return cli_complain(CLI_USAGE,
-                            "%s holds neither 'bootstrap' nor index.mjs nor app.py: put the "
-                            "program there as 'bootstrap'",
-                            path);
+    zip_discard(zip);
+}
+
+static bool starts_with(const struct buf *content, const char *text)
+{
+    size_t len = strlen(text);
+
+    return content->len >= len && memcmp(content->data, text, len) == 0;
+}
+
+/* A file alone is a program, unless its name says that it is a script of some runtime. */
+static const struct layout *layout_of_file(const struct cli_file *file)
+{
+    size_t len = strlen(file->name);
+
+    for (size_t i = 1; i < LAYOUTS && !starts_with(&file->content, "#!"); i++) {
+        size_t ending = strlen(layouts[i].ending);
+
+        if (len > ending && strcmp(file->name + len - ending, layouts[i].ending) == 0) {
+            return &layouts[i];
+        }
     }
-    return pack(archive, files, true);
+    return &layouts[0];
+}
+
+/* --- making it -------------------------------------------------------------------------- */
+
+static int make_of_file(struct cli_archive *archive, const struct cli_files *files,
+                        const char *path)
+{
+    const struct cli_file *file = &files->files[0];
+
+    if (file->content.len == 0) {
+        return cli_complain(CLI_USAGE, "%s is empty: give a program", path);
+    }
+    if (starts_with(&file->content, ZIP_MAGIC)) {
+        buf_append(&archive->zip, file->content.data, file->content.len);
+        if (archive->zip.failed) {
+            return cli_complain_memory();
+        }
+        look_into_zip(archive);
+        return 0;
+    }
+    set_layout(archive, layout_of_file(file));
+    return pack(archive, files, layout_of_file(file)->file);
 }
 
 int cli_archive_make(struct cli_archive *archive, const char *path)
@@ -143,8 +207,11 @@ int cli_archive_make(struct cli_archive *archive, const char *path)
     bool is_directory = false;
     int r = cli_files_read(&files, path, &is_directory);
 
-    if (r == 0) {
-        r = make(archive, &files, path, is_directory);
+    if (r == 0 && !is_directory) {
+        r = make_of_file(archive, &files, path);
+    } else if (r == 0) {
+        find_layout(archive, &files);
+        r = pack(archive, &files, NULL);
     }
     cli_files_fini(&files);
     return r;

@@ -11,16 +11,17 @@
 #define CLI_ARCHIVE_FILES_MAX 10000
 #define CLI_ARCHIVE_DEPTH_MAX 32
 
+/* What runs it: by `bootstrap`, else index.mjs or index.js, else app.py at its top. */
 struct cli_archive {
     struct buf zip;
-    bool has_bootstrap;
-    bool has_index; /* index.mjs */
-    bool has_app;   /* app.py */
+    const char *runtime; /* "nodejs22.x"; NULL: there is none of these */
+    const char *handler; /* "index.handler" */
 };
 
-/* `path` is a program (it becomes `bootstrap`), a zip (taken as it is; then only
- * has_bootstrap is set), or a directory. Symbolic links and special files are
- * refused, never followed. */
+/* `path` is a program (it becomes `bootstrap`), a script (*.mjs, *.js or *.py without #!: it
+ * becomes the index.mjs, index.js or app.py of its runtime), a zip (taken as it is), or a
+ * directory. Symbolic links and special files are refused, never followed; only what npm
+ * makes itself, node_modules/.bin, is left out. */
 int cli_archive_make(struct cli_archive *archive, const char *path);
 void cli_archive_fini(struct cli_archive *archive);
 

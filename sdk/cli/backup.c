@@ -1,35 +1,10 @@
 /* pawl backup: the daemon copies its data while it runs. */
-#include <errno.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "sdk/cli/commands.h"
-#include "sdk/cli/complain.h"
 #include "sdk/cli/path.h"
 #include "sdk/cli/put.h"
 #include "sdk/cli/request.h"
 
 #define BACKUP_TIMEOUT_S 86400
-
-/* The daemon stands in another directory than we do. */
-static int append_absolute(struct buf *json, const char *directory)
-{
-    char here[4096];
-    struct buf path = {0};
-
-    if (directory[0] != '/') {
-        if (getcwd(here, sizeof here) == NULL) {
-            return cli_complain(CLI_USAGE, "cannot tell the current directory: %s",
-                                strerror(errno));
-        }
-        buf_printf(&path, "%s/", here);
-    }
-    buf_append_text(&path, directory);
-    cli_put_bytes(json, bytes_of_text("Directory"), buf_bytes(&path));
-    json->failed = json->failed || path.failed;
-    buf_fini(&path);
-    return 0;
-}
 
 static int send(struct cli_session *session, const struct buf *json, const char *directory)
 {
@@ -66,7 +41,7 @@ int cli_run_backup(struct cli_session *session, const struct cli_arguments *argu
     int r;
 
     cli_put_object(&json, NULL);
-    r = append_absolute(&json, directory);
+    r = cli_put_path(&json, "Directory", directory);
     cli_put_end(&json);
     r = (r == 0) ? send(session, &json, directory) : r;
     buf_fini(&json);

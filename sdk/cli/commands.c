@@ -26,8 +26,8 @@ static const struct cli_option deploy_options[] = {
      .help = "days a closed execution is kept (default 14)"},
     {.name = "concurrency", .value = "N", .min = 1, .max = 1600,
      .help = "invocations at once in one environment (default 1)"},
-    {.name = "runtime", .value = "R", .help = "the runtime's name (default provided.al2023)"},
-    {.name = "handler", .value = "H", .help = "the handler's name (default bootstrap)"},
+    {.name = "runtime", .value = "R", .help = "the runtime's name (default: as the files say)"},
+    {.name = "handler", .value = "H", .help = "the handler's name (likewise)"},
     {.name = "description", .value = "T", .help = "a text for people"},
     {0},
 };
@@ -38,6 +38,19 @@ static const struct cli_option invoke_options[] = {
      .help = "name of the execution: invoking again with it attaches to the same one"},
     {.name = "tenant-id", .value = "T", .help = "tenant id, for PER_TENANT functions"},
     {.name = "log", .help = "print the end of the function's log to stderr"},
+    {0},
+};
+
+static const struct cli_option publish_options[] = {
+    {.name = "description", .value = "T", .help = "a text for people (default the function's)"},
+    {0},
+};
+
+static const struct cli_option alias_options[] = {
+    {.name = "weight", .value = "V=SHARE",
+     .help = "a second version and its share of the invokes, 0 to 1"},
+    {.name = "description", .value = "T", .help = "a text for people"},
+    {.name = "delete", .help = "delete the alias"},
     {0},
 };
 
@@ -82,6 +95,11 @@ static const struct cli_option logs_options[] = {
     {0},
 };
 
+static const struct cli_option key_options[] = {
+    {.name = "description", .value = "T", .help = "a text for people, such as who gets it"},
+    {0},
+};
+
 static const struct cli_option verify_options[] = {
     {.name = "data", .value = "DIR", .help = "read this data directory; no daemon may use it"},
     {0},
@@ -98,10 +116,13 @@ const struct cli_command cli_commands[] = {
     {"dev", "[OPTIONS]", 0, CLI_OPERANDS_MAX, "run the daemon for development",
      "'pawl dev --help' lists its options.\n", NULL, NULL, false},
     {"deploy", "NAME PROGRAM|DIR|ZIP", 2, 2, "create a function, or update its code and settings",
-     "PROGRAM is packed as 'bootstrap'. DIR is packed whole and must hold 'bootstrap', index.mjs\n"
-     "or app.py; today only 'bootstrap' runs. Symbolic links are never followed: they are an\n"
-     "error. Same files, same archive. On an update, settings that are not given stay.\n\n"
-     "  pawl deploy orders build/orders --durable --timeout 30 --env STAGE=test\n",
+     "PROGRAM is packed as 'bootstrap', a script (*.mjs, *.js, *.py) as what its runtime starts.\n"
+     "DIR is packed whole: with 'bootstrap' it brings its own program, with index.mjs or index.js\n"
+     "it is run by nodejs22.x, with app.py by python3.11 (see 'pawl runtime'). Symbolic links are\n"
+     "never followed: they are an error. Same files, same archive. On an update, settings that\n"
+     "are not given stay.\n\n"
+     "  pawl deploy orders build/orders --durable --timeout 30 --env STAGE=test\n"
+     "  pawl deploy greet greet/ --runtime nodejs22.x --handler main.hello\n",
      deploy_options, cli_run_deploy, false},
     {"invoke", "NAME [PAYLOAD|@FILE|-]", 1, 2, "run a function and print what it returns",
      PAYLOAD_NOTE
@@ -110,7 +131,19 @@ const struct cli_command cli_commands[] = {
      "  pawl invoke orders '{\"item\":7}' --name order-7\n",
      invoke_options, cli_run_invoke, false},
     {"functions", "", 0, 0, "list functions", NULL, NULL, cli_run_functions, false},
-    {"delete", "NAME", 1, 1, "delete a function", NULL, NULL, cli_run_delete, false},
+    {"publish", "NAME", 1, 1, "make a version of what is deployed",
+     "Without a change since the last version it is that one.\n\n"
+     "  pawl publish orders --description 'the new prices'\n",
+     publish_options, cli_run_publish, false},
+    {"versions", "NAME", 1, 1, "list the versions of a function, with their aliases", NULL, NULL,
+     cli_run_versions, false},
+    {"alias", "NAME ALIAS [VERSION]", 2, 3, "make an alias of a version, move or delete it",
+     "Without --weight all invokes of the alias go to VERSION, a number or $LATEST.\n\n"
+     "  pawl alias orders live 3 --weight 4=0.1\n"
+     "  pawl alias orders live --delete\n",
+     alias_options, cli_run_alias, false},
+    {"delete", "NAME", 1, 1, "delete a function, or one version of it",
+     "NAME:3 deletes version 3, which no alias may name.\n", NULL, cli_run_delete, false},
     {"executions", "", 0, 0, "list executions",
      "  pawl executions --function orders --status FAILED --since 1h --sort duration\n",
      executions_options, cli_run_executions, false},
@@ -133,9 +166,31 @@ const struct cli_command cli_commands[] = {
      cli_run_callback_fail, false},
     {"callback heartbeat", "ID", 1, 1, "say that the work of a callback goes on", NULL, NULL,
      cli_run_callback_heartbeat, false},
+    {"runtime add", "NAME DIR", 2, 2, "add a directory that runs functions",
+     "DIR holds an executable 'bootstrap'. Environments of functions with the Runtime NAME see it\n"
+     "at /var/runtime and start that. A name that is added again has the new directory for those\n"
+     "that start from then on.\n\n"
+     "  pawl runtime add nodejs22.x /srv/pawl/nodejs22.x\n",
+     NULL, cli_run_runtime_add, false},
+    {"runtime list", "", 0, 0, "list runtimes, and what is wrong with them", NULL, NULL,
+     cli_run_runtime_list, false},
+    {"runtime remove", "NAME", 1, 1, "forget a runtime that no function needs", NULL, NULL,
+     cli_run_runtime_remove, false},
     {"logs", "NAME", 1, 1, "print what a function logged",
      "  pawl logs orders --since 10m --follow\n",
      logs_options, cli_run_logs, false},
+    {"keys create", "", 0, 0, "make an access key for AWS's clients",
+     "The secret is printed once. With the key, clients of Lambda's that sign their requests are\n"
+     "admitted over TCP, as this account and not as the operator.\n\n"
+     "  pawl keys create --description \"the CI\"\n",
+     key_options, cli_run_keys_create, false},
+    {"keys list", "", 0, 0, "list access keys", NULL, NULL, cli_run_keys_list, false},
+    {"keys disable", "ID", 1, 1, "refuse what an access key has signed, until it is enabled",
+     NULL, NULL, cli_run_keys_disable, false},
+    {"keys enable", "ID", 1, 1, "accept an access key again", NULL, NULL, cli_run_keys_enable,
+     false},
+    {"keys delete", "ID", 1, 1, "delete an access key for good", NULL, NULL,
+     cli_run_keys_delete, false},
     {"status", "", 0, 0, "print how the daemon is", NULL, NULL, cli_run_status, false},
     {"verify", "", 0, 0, "check everything that is stored",
      "Without --data the running daemon checks itself. The exit code is 1 if anything is\n"

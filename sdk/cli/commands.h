@@ -6,10 +6,13 @@
 
 extern const struct cli_command cli_commands[];
 
-/* Each is in the file of its name; the callback commands are in callback.c. */
+/* Each is in the file of its first word: callback.c, keys.c, runtime.c have several. */
 int cli_run_deploy(struct cli_session *session, const struct cli_arguments *arguments);
 int cli_run_invoke(struct cli_session *session, const struct cli_arguments *arguments);
 int cli_run_functions(struct cli_session *session, const struct cli_arguments *arguments);
+int cli_run_publish(struct cli_session *session, const struct cli_arguments *arguments);
+int cli_run_versions(struct cli_session *session, const struct cli_arguments *arguments);
+int cli_run_alias(struct cli_session *session, const struct cli_arguments *arguments);
 int cli_run_delete(struct cli_session *session, const struct cli_arguments *arguments);
 int cli_run_executions(struct cli_session *session, const struct cli_arguments *arguments);
 int cli_run_history(struct cli_session *session, const struct cli_arguments *arguments);
@@ -20,6 +23,14 @@ int cli_run_callback_succeed(struct cli_session *session, const struct cli_argum
 int cli_run_callback_fail(struct cli_session *session, const struct cli_arguments *arguments);
 int cli_run_callback_heartbeat(struct cli_session *session, const struct cli_arguments *arguments);
 int cli_run_logs(struct cli_session *session, const struct cli_arguments *arguments);
+int cli_run_runtime_add(struct cli_session *session, const struct cli_arguments *arguments);
+int cli_run_runtime_list(struct cli_session *session, const struct cli_arguments *arguments);
+int cli_run_runtime_remove(struct cli_session *session, const struct cli_arguments *arguments);
+int cli_run_keys_create(struct cli_session *session, const struct cli_arguments *arguments);
+int cli_run_keys_list(struct cli_session *session, const struct cli_arguments *arguments);
+int cli_run_keys_enable(struct cli_session *session, const struct cli_arguments *arguments);
+int cli_run_keys_disable(struct cli_session *session, const struct cli_arguments *arguments);
+int cli_run_keys_delete(struct cli_session *session, const struct cli_arguments *arguments);
 int cli_run_status(struct cli_session *session, const struct cli_arguments *arguments);
 int cli_run_verify(struct cli_session *session, const struct cli_arguments *arguments);
 int cli_run_backup(struct cli_session *session, const struct cli_arguments *arguments);

@@ -39,6 +39,21 @@ static void append_second_words(struct buf *buf, const char *first, size_t len)
     }
 }
 
+/* The first words of names of two, each once: "callback keys ". */
+static void append_groups(struct buf *buf)
+{
+    const char *last = "";
+
+    for (const struct cli_command *command = cli_commands; command->name != NULL; command++) {
+        size_t len = strcspn(command->name, " ");
+
+        if (command->name[len] == ' ' && strncmp(last, command->name, len + 1) != 0) {
+            buf_printf(buf, "%.*s ", (int)len, command->name);
+        }
+        last = command->name;
+    }
+}
+
 static void append_cases(struct buf *buf)
 {
     const char *last = "";
@@ -85,14 +100,16 @@ void cli_completion_append(struct buf *buf)
     buf_append_text(buf, "# Completion of pawl for bash: source <(pawl completion bash)\n"
                          "_pawl()\n{\n"
                          "    local cur=\"${COMP_WORDS[COMP_CWORD]}\"\n"
-                         "    local words='' command='' skip='' word\n"
+                         "    local words='' command='' skip='' word groups=' ");
+    append_groups(buf);
+    buf_append_text(buf, "'\n"
                          "    local prev=\"${COMP_WORDS[COMP_CWORD-1]}\"\n"
                          "    for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
                          "        if [[ -n $skip ]]; then skip=''; continue; fi\n"
                          "        case \"$word\" in --socket|--output) skip=1 ;;\n"
                          "        -*) ;;\n"
-                         "        callback) command=callback ;;\n"
-                         "        *) if [[ -z $command ]]; then command=$word; break\n"
+                         "        *) if [[ -z $command ]]; then command=$word\n"
+                         "               [[ $groups == *\" $word \"* ]] || break\n"
                          "           else command=\"$command $word\"; break; fi ;;\n"
                          "        esac\n    done\n"
                          "    case \"$command $prev\" in\n");
@@ -104,7 +121,8 @@ void cli_completion_append(struct buf *buf)
     buf_append_text(buf, "' ;;\n");
     append_cases(buf);
     buf_append_text(buf, "    esac\n"
-                         "    if [[ $cur == -* || -z $command || $command == callback ]]; then\n"
+                         "    if [[ $cur == -* || -z $command ||\n"
+                         "        $groups == *\" $command \"* ]]; then\n"
                          "        COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
                          "    else\n        COMPREPLY=($(compgen -f -- \"$cur\"))\n    fi\n}\n"
                          "complete -o filenames -F _pawl pawl\n");

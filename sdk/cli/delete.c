@@ -1,4 +1,4 @@
-/* pawl delete: a function with all its versions. */
+/* pawl delete: a function with all its versions, or one of them. */
 #include <string.h>
 
 #include "sdk/cli/commands.h"

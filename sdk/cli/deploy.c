@@ -62,6 +62,7 @@ static int ask(struct deploy *deploy, const char *method, const char *rest, cons
         deploy->json = json_loadb((const char *)deploy->reply.body.data, deploy->reply.body.len,
                                   JSON_ALLOW_NUL, NULL);
     }
+    request->path = NULL; /* it was for this; the caller has the answer to judge */
     buf_fini(&path);
     return r;
 }
@@ -93,22 +94,6 @@ static int look(struct deploy *deploy, bool *ret_exists)
     return cli_reply_check(deploy->session, &request, &deploy->reply);
 }
 
-static const char *default_runtime(const struct cli_archive *archive)
-{
-    if (archive->has_bootstrap) {
-        return "provided.al2023";
-    }
-    return archive->has_index ? "nodejs22.x" : "python3.13";
-}
-
-static const char *default_handler(const struct cli_archive *archive)
-{
-    if (archive->has_bootstrap) {
-        return "bootstrap";
-    }
-    return archive->has_index ? "index.handler" : "app.handler";
-}
-
 static void add_zip(const struct deploy *deploy, struct buf *json)
 {
     cli_put_key(json, "ZipFile");
@@ -118,6 +103,11 @@ static void add_zip(const struct deploy *deploy, struct buf *json)
 }
 
 /* --- the requests --------------------------------------------------------------- */
+
+static bool is_told_how(const struct cli_arguments *arguments)
+{
+    return cli_argument_given(arguments, "runtime") && cli_argument_given(arguments, "handler");
+}
 
 static int create(struct deploy *deploy)
 {
@@ -129,13 +119,19 @@ static int create(struct deploy *deploy)
         return cli_complain(CLI_USAGE, "--execution-timeout and --retention are for durable "
                                        "functions: add --durable");
     }
+    if (deploy->archive.runtime == NULL && !is_told_how(deploy->arguments)) {
+        return cli_complain(CLI_USAGE,
+                            "%s holds neither 'bootstrap' nor index.mjs, index.js or app.py: say "
+                            "what runs it with --runtime and --handler",
+                            cli_operand(deploy->arguments, 1));
+    }
     cli_put_object(&json, NULL);
     cli_put_text(&json, "FunctionName", deploy->name);
     cli_put_text(&json, "Role", ROLE);
     cli_settings_append_text(&json, deploy->arguments, "runtime", "Runtime",
-                             default_runtime(&deploy->archive));
+                             deploy->archive.runtime);
     cli_settings_append_text(&json, deploy->arguments, "handler", "Handler",
-                             default_handler(&deploy->archive));
+                             deploy->archive.handler);
     cli_settings_append(&json, deploy->arguments);
     if (cli_argument_given(deploy->arguments, "durable")) {
         cli_settings_append_durable(&json, deploy->arguments, true);
@@ -233,11 +229,28 @@ static int settle(struct deploy *deploy)
     return 0;
 }
 
+/* Settings that are not given stay, also where the new code is for another runtime. */
+static void warn_of_runtime(const struct deploy *deploy)
+{
+    const char *present = cli_member_text(configuration(deploy), "Runtime");
+    const char *fitting = deploy->archive.runtime;
+
+    if (fitting != NULL && present[0] != '\0' &&
+        !cli_argument_given(deploy->arguments, "runtime") &&
+        strncmp(present, fitting, strcspn(fitting, ".0123456789")) != 0) {
+        cli_note("note: '%s' keeps its runtime %s, but its new code looks like %s's: --runtime "
+                 "and --handler change it",
+                 deploy->name, present, fitting);
+    }
+}
+
 static int update(struct deploy *deploy)
 {
     bool was_durable = json_is_object(cli_member(configuration(deploy), "DurableConfig"));
-    int r = update_code(deploy);
+    int r;
 
+    warn_of_runtime(deploy);
+    r = update_code(deploy);
     r = (r == 0) ? settle(deploy) : r;
     return (r == 0) ? update_settings(deploy, was_durable) : r;
 }
@@ -260,10 +273,6 @@ static int run(struct deploy *deploy)
     bool exists = false;
     int r = cli_archive_make(&deploy->archive, cli_operand(deploy->arguments, 1));
 
-    if (r == 0 && !deploy->archive.has_bootstrap) {
-        cli_note("note: only programs named 'bootstrap' run today, and there is none in %s",
-                 cli_operand(deploy->arguments, 1));
-    }
     r = (r == 0) ? look(deploy, &exists) : r;
     if (r == 0) {
         r = exists ? update(deploy) : create(deploy);

@@ -127,6 +127,21 @@ static int read_entry(struct cli_files *files, int fd, const struct stat *info, 
     return r;
 }
 
+/* Links to the commands of packages: npm makes them, and no function needs them. */
+static bool is_left_out(const char *prefix, const char *entry)
+{
+    static const char modules[] = "node_modules";
+    size_t len = strlen(prefix);
+    size_t wanted = sizeof modules - 1;
+
+    if (strcmp(entry, ".") == 0 || strcmp(entry, "..") == 0) {
+        return true;
+    }
+    return strcmp(entry, ".bin") == 0 && len >= wanted &&
+           strcmp(prefix + len - wanted, modules) == 0 &&
+           (len == wanted || prefix[len - wanted - 1] == '/');
+}
+
 static int read_entries(struct cli_files *files, DIR *stream, const char *prefix, int depth)
 {
     const struct dirent *entry;
@@ -138,7 +153,7 @@ static int read_entries(struct cli_files *files, DIR *stream, const char *prefix
         int len;
         int fd;
 
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) {
+        if (is_left_out(prefix, entry->d_name)) {
             continue;
         }
         len = snprintf(name, sizeof name, "%s%s%s", prefix, (prefix[0] != '\0') ? "/" : "",

@@ -20,8 +20,8 @@ struct cli_files {
 };
 
 /* All regular files below a directory; or one file, under its own path. Limits are
- * those of archive.h. Nothing is read through a symbolic link. Release also after a
- * failure. */
+ * those of archive.h. Nothing is read through a symbolic link, and a directory .bin of a
+ * node_modules not at all. Release also after a failure. */
 int cli_files_read(struct cli_files *files, const char *path, bool *ret_is_directory);
 void cli_files_fini(struct cli_files *files);
 

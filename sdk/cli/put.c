@@ -1,6 +1,11 @@
 #include "sdk/cli/put.h"
 
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "engine/base/json.h"
+#include "sdk/cli/complain.h"
 
 void cli_put_object(struct buf *json, const char *key)
 {
@@ -33,6 +38,25 @@ void cli_put_number(struct buf *json, const char *key, int64_t number)
 {
     json_key(json, key);
     json_int(json, number);
+}
+
+int cli_put_path(struct buf *json, const char *key, const char *path)
+{
+    char here[4096];
+    struct buf absolute = {0};
+
+    if (path[0] != '/') {
+        if (getcwd(here, sizeof here) == NULL) {
+            return cli_complain(CLI_USAGE, "cannot tell the current directory: %s",
+                                strerror(errno));
+        }
+        buf_printf(&absolute, "%s/", here);
+    }
+    buf_append_text(&absolute, path);
+    cli_put_bytes(json, bytes_of_text(key), buf_bytes(&absolute));
+    json->failed = json->failed || absolute.failed;
+    buf_fini(&absolute);
+    return 0;
 }
 
 void cli_put_raw(struct buf *json, const char *key, struct bytes value)

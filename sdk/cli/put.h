@@ -16,6 +16,9 @@ void cli_put_text(struct buf *json, const char *key, const char *text);
 void cli_put_bytes(struct buf *json, struct bytes key, struct bytes text);
 void cli_put_number(struct buf *json, const char *key, int64_t number);
 
+/* A path of ours for a daemon that stands in another directory: made absolute. */
+int cli_put_path(struct buf *json, const char *key, const char *path);
+
 /* A value that is JSON already. */
 void cli_put_raw(struct buf *json, const char *key, struct bytes value);
 
