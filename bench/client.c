@@ -13,6 +13,8 @@
  *     --prefix TEXT        what the payload begins with
  *     --numbered           the function's name is NAME and the number of the request
  *     --echo               the answer must be the payload
+ *     --port P             over TCP to 127.0.0.1, in place of the socket
+ *     --key ID:SECRET      each request is signed, as AWS's clients do
  *
  * Prints one line of JSON; SIGTERM makes it print early. What is refused (429, 503) is
  * counted apart and sent again; any other failure counts as an error. */
@@ -26,13 +28,14 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "bench/answer.h"
 #include "bench/client_options.h"
+#include "bench/dial.h"
 #include "bench/histogram.h"
+#include "bench/signer.h"
 
 #define REQUEST_MAX (CLIENT_BYTES_MAX + 2048U)
 #define ANSWER_MAX 16384U
@@ -59,6 +62,7 @@ struct connection {
 struct client {
     struct client_options options;
     struct connection *connections;
+    struct signer *signer; /* NULL: nothing is signed */
     int epoll;
     uint64_t random;
     uint64_t began_ns;
@@ -68,6 +72,7 @@ struct client {
     uint64_t refused;
     uint64_t errors;
     unsigned open;
+    unsigned turn; /* the connection whose turn is next */
     unsigned sample_count;
     char samples[SAMPLES][ARN_MAX];
     char first_error[256];
@@ -126,25 +131,35 @@ static void fill_payload(struct client *client, char *payload)
 static void build_request(struct client *client, struct connection *connection)
 {
     const struct client_options *options = &client->options;
+    const char *type = options->is_event ? "Event" : "RequestResponse";
+    char payload[CLIENT_BYTES_MAX];
+    char headers[SIGNER_HEADERS_MAX] = "";
     char number[24] = "";
+    char path[512];
     int len;
 
     if (options->is_numbered) {
         (void)snprintf(number, sizeof number, "%" PRIu64, client->started);
     }
+    (void)snprintf(path, sizeof path, "/2015-03-31/functions/%s%s/invocations", options->function,
+                   number);
+    fill_payload(client, payload);
+    if (client->signer != NULL) {
+        (void)signer_sign(client->signer, path, "localhost", type, payload, options->bytes,
+                          headers);
+    }
     len = snprintf(connection->request, REQUEST_MAX - CLIENT_BYTES_MAX,
-                   "POST /2015-03-31/functions/%s%s/invocations HTTP/1.1\r\n"
+                   "POST %s HTTP/1.1\r\n"
                    "Host: localhost\r\n"
                    "X-Amz-Invocation-Type: %s\r\n"
                    "Content-Type: application/octet-stream\r\n"
-                   "Content-Length: %u\r\n\r\n",
-                   options->function, number, options->is_event ? "Event" : "RequestResponse",
-                   options->bytes);
+                   "Content-Length: %u\r\n%s\r\n",
+                   path, type, options->bytes, headers);
     if (len < 0 || (size_t)len >= REQUEST_MAX - CLIENT_BYTES_MAX) {
         errno = E2BIG;
         die("request");
     }
-    fill_payload(client, connection->request + len);
+    memcpy(connection->request + len, payload, options->bytes);
     connection->request_len = (size_t)len + options->bytes;
 }
 
@@ -320,30 +335,24 @@ static void on_readable(struct client *client, struct connection *connection)
 
 static void open_connection(struct client *client, struct connection *connection)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    size_t len = strlen(client->options.socket);
-
-    if (len >= sizeof address.sun_path) {
-        errno = ENAMETOOLONG;
-        die(client->options.socket);
-    }
-    memcpy(address.sun_path, client->options.socket, len);
-    connection->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (connection->fd < 0 ||
-        connect(connection->fd, (struct sockaddr *)&address, sizeof address) != 0) {
-        die(client->options.socket);
-    }
+    connection->fd = dial(client->options.socket, client->options.port);
     watch(client, connection, EPOLLIN, EPOLL_CTL_ADD);
 }
 
-/* Starts what is due on connections that are idle. */
+/* Starts what is due on connections that are idle, in turn: the daemon closes one that is
+ * left idle for a minute. */
 static void start_due(struct client *client)
 {
+    unsigned count = client->options.connections;
+    unsigned first = client->turn;
     uint64_t now = now_ns();
 
-    for (unsigned i = 0; i < client->options.connections; i++) {
-        if (may_start(client, &client->connections[i], now)) {
-            start_request(client, &client->connections[i], now);
+    for (unsigned i = 0; i < count; i++) {
+        struct connection *connection = &client->connections[(first + i) % count];
+
+        if (may_start(client, connection, now)) {
+            start_request(client, connection, now);
+            client->turn = (first + i + 1) % count;
         }
     }
 }
@@ -486,11 +495,15 @@ int main(int argc, char **argv)
         sigaction(SIGTERM, &action, NULL) != 0) {
         die("setting up");
     }
+    if (client.options.key != NULL) {
+        client.signer = signer_create(client.options.key, "us-east-1");
+    }
     for (unsigned i = 0; i < client.options.connections; i++) {
         open_connection(&client, &client.connections[i]);
     }
     run(&client);
     report(&client, (double)(now_ns() - client.began_ns) / 1e9);
+    signer_destroy(client.signer);
     free(client.connections);
     return 0;
 }

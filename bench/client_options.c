@@ -26,6 +26,12 @@ static void set_option(struct client_options *options, int option)
     case 's':
         options->socket = optarg;
         break;
+    case 'P':
+        options->port = (unsigned)number(optarg, 65535);
+        break;
+    case 'k':
+        options->key = optarg;
+        break;
     case 'f':
         options->function = optarg;
         break;
@@ -69,7 +75,8 @@ void client_options_parse(struct client_options *options, int argc, char **argv)
         {"seconds", required_argument, NULL, 't'}, {"count", required_argument, NULL, 'n'},
         {"rate", required_argument, NULL, 'r'},    {"bytes", required_argument, NULL, 'b'},
         {"prefix", required_argument, NULL, 'p'},  {"numbered", no_argument, NULL, 'N'},
-        {"echo", no_argument, NULL, 'E'},          {NULL, 0, NULL, 0},
+        {"echo", no_argument, NULL, 'E'},          {"port", required_argument, NULL, 'P'},
+        {"key", required_argument, NULL, 'k'},     {NULL, 0, NULL, 0},
     };
     int option;
 
@@ -77,8 +84,8 @@ void client_options_parse(struct client_options *options, int argc, char **argv)
     while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
         set_option(options, option);
     }
-    if (options->socket == NULL || options->function == NULL || options->connections == 0 ||
-        options->bytes < strlen(options->prefix) + 2) {
+    if ((options->socket == NULL && options->port == 0) || options->function == NULL ||
+        options->connections == 0 || options->bytes < strlen(options->prefix) + 2) {
         (void)fprintf(stderr, "bench_client: --socket PATH --function NAME, see its source\n");
         exit(2);
     }

@@ -10,6 +10,8 @@
 
 struct client_options {
     const char *socket;
+    const char *key; /* ID:SECRET: signed requests */
+    unsigned port;   /* of loopback, in place of the socket */
     const char *function;
     const char *prefix;
     uint64_t count;

@@ -7,6 +7,7 @@ import json
 import time
 
 import machine
+from archive import zip_files
 from stage import BenchError, Cost, Stage
 
 CHAIN_STEPS = 10
@@ -17,6 +18,10 @@ RESTARTS = 5
 TURNS = 5
 NEIGHBOUR_RATE = 200
 WARM_S = 1
+JS_RUNTIME = "nodejs22.x"
+JS_WARM_S = 8  # some thirty programs start, and are compiled
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(HERE)
 
 
 def read_limits(build, scratch, *names):
@@ -48,6 +53,31 @@ def chain(build, options, figures):
         for concurrency in (1, 32, 256):
             stage.load("worker:$LATEST", connections=concurrency, seconds=WARM_S)
             chain_at(stage, options, figures, limits, concurrency)
+
+
+def js(build, options, figures):
+    """The same chain as chain, in JavaScript with AWS's own SDK, over the Runtime API."""
+    runtime = os.path.abspath(os.path.join(build, "runtimes", JS_RUNTIME))
+    if not os.path.exists(os.path.join(runtime, "bootstrap")):
+        subprocess.run([os.path.join(ROOT, "packaging", "runtimes", JS_RUNTIME, "make"), runtime],
+                       check=True, timeout=600)
+    with Stage(build) as stage:
+        limits = measure_limits(stage.build, stage.scratch, figures)
+        stage.api.add_runtime(JS_RUNTIME, runtime)
+        archive = zip_files({"chain.mjs": os.path.join(HERE, "chain.mjs")})
+        stage.deploy("chain", "chain.chain", is_durable=True, archive=archive, concurrency=32,
+                     Runtime=JS_RUNTIME, MemorySize=512)
+        for concurrency in (1, 32):
+            stage.load("chain:$LATEST", connections=concurrency, seconds=JS_WARM_S)
+            cost = Cost(stage)
+            run = stage.load("chain:$LATEST", connections=concurrency, seconds=options.seconds)
+            each = cost.each(run["count"] * CHAIN_STEPS, run["client_cpu_s"])
+            verified = stage.verify(run["samples"], steps=CHAIN_STEPS)
+            figures.add("js", "workflows/s", run["per_s"], concurrency=concurrency, run=run,
+                        limit=commits_limit(limits, concurrency), **each, verified=verified)
+            if concurrency == 32:
+                figures.add("js.daemon_cpu", "us/step", each["daemon_cpu_us_each"],
+                            concurrency=concurrency)
 
 
 def chain_at(stage, options, figures, limits, concurrency):
@@ -100,6 +130,23 @@ def invoke(build, options, figures):
                                    "two socketpair round trips"))
 
 
+def signed(build, options, figures):
+    """As invoke, over TCP with AWS's signatures (Version 4), which the client makes as well."""
+    with Stage(build, ["--listen", "127.0.0.1:0"]) as stage:
+        limits = measure_limits(stage.build, stage.scratch, figures)
+        stage.deploy("echo", "echo", concurrency=64)
+        door = stage.door()
+        for concurrency in (1, 64):
+            stage.load("echo", connections=concurrency, seconds=WARM_S, echo=True, **door)
+            cost = Cost(stage)
+            run = stage.load("echo", connections=concurrency, seconds=options.seconds, echo=True,
+                             **door)
+            figures.add("signed", "invokes/s", run["per_s"], concurrency=concurrency, run=run,
+                        limit=(limits["socketpair"]["value"] / 2 * concurrency,
+                               "two socketpair round trips"),
+                        **cost.each(run["count"], run["client_cpu_s"]))
+
+
 def async_(build, options, figures):
     """Event invokes, closed loop on the acknowledgement, until the last one has run."""
     with Stage(build) as stage:
@@ -120,7 +167,7 @@ def async_(build, options, figures):
                     **each, **stage.lag())
 
 
-def wait_ended(stage, count, timeout_s=300):
+def wait_ended(stage, count, timeout_s=900):
     stage.wait(lambda: stage.status()["Executions"]["Ended"] >= count,
                f"{count} executions have ended", timeout_s, 0.02)
 
@@ -180,7 +227,7 @@ def wake(stage, figures, limits, ended, due_s, quiet):
         time.sleep(0.01)
     cost = Cost(stage)
     woken = ended - stage.status()["Executions"]["Ended"]
-    neighbour = stage.start_load("echo", seconds=300, rate=NEIGHBOUR_RATE, connections=64)
+    neighbour = stage.start_load("echo", seconds=1200, rate=NEIGHBOUR_RATE, connections=64)
     wait_ended(stage, ended)
     took = time.time() - due_s
     neighbour.terminate()
@@ -235,5 +282,5 @@ def cold(build, _, figures):
                     **cost.each(run["count"], run["client_cpu_s"]))
 
 
-SCENES = {"chain": chain, "invoke": invoke, "async": async_, "sleepers": sleepers,
-          "restart": restart, "cold": cold}
+SCENES = {"chain": chain, "js": js, "invoke": invoke, "signed": signed, "async": async_,
+          "sleepers": sleepers, "restart": restart, "cold": cold}

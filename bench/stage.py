@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -50,10 +51,10 @@ class Stage:
     """`with Stage(build) as stage:` a daemon on a new data directory, gone afterwards. The
     directory lies beside the build, so on its disk."""
 
-    def __init__(self, build):
+    def __init__(self, build, arguments=()):
         self.build = os.path.abspath(build)
         self.scratch = tempfile.mkdtemp(prefix="bench-", dir=self.build)
-        self.daemon = Daemon(self.build, os.path.join(self.scratch, "data"))
+        self.daemon = Daemon(self.build, os.path.join(self.scratch, "data"), arguments)
         self.api = None
         self.launcher = None
         self.clients = []
@@ -99,6 +100,14 @@ class Stage:
                 raise BenchError("the launcher has outlived its daemon")
             time.sleep(0.01)
 
+    def door(self):
+        """For options of a load: over TCP, each request signed with a key of its own."""
+        listen = re.search(r" listen=\S+:(\d+)", self.daemon.ready_line)
+        key = json.loads(subprocess.run(
+            [self.daemon.program, "keys", "create", "--output", "json"], check=True, timeout=30,
+            env=dict(os.environ, PAWL_SOCKET=self.daemon.socket), capture_output=True).stdout)
+        return {"port": listen.group(1), "key": f"{key['AccessKeyId']}:{key['SecretAccessKey']}"}
+
     # --- functions -----------------------------------------------------------------
 
     def archive(self, more=None):
@@ -109,10 +118,10 @@ class Stage:
                 file.write(text)
         return zip_files(files)
 
-    def deploy(self, name, handler, *, concurrency=1, is_durable=False, archive=None):
+    def deploy(self, name, handler, *, concurrency=1, is_durable=False, archive=None, **more):
         settings = {"Timeout": 900, "CapacityProviderConfig": {
             "LambdaManagedInstancesCapacityProviderConfig": {
-                "PerExecutionEnvironmentMaxConcurrency": concurrency}}}
+                "PerExecutionEnvironmentMaxConcurrency": concurrency}}, **more}
         if is_durable:
             settings["DurableConfig"] = {"ExecutionTimeout": 7 * 86400,
                                          "RetentionPeriodInDays": 7}
