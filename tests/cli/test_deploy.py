@@ -169,14 +169,86 @@ class Deploy(case.Case):
                          0)
         self.assertEqual(base64.b64decode(self.sent(1)["Code"]["ZipFile"]), data.getvalue())
 
-    def test_directory_with_another_runtime_is_noted(self):
-        self.program("d/index.mjs")
+    def deployed(self, path, *more):
+        """Runtime and handler of a new function, and the names in its archive."""
         self.script(MISSING, CREATED)
+        result = self.pawl("deploy", "f", os.path.join(self.directory, path), *more)
+        self.assert_code(result, 0)
+        sent = self.sent(1)["Runtime"], self.sent(1)["Handler"], self.archive(1).namelist()
+        self.daemon.close()
+        self.daemon = None
+        return sent
+
+    def test_files_say_what_runs_them(self):
+        self.program("m/index.mjs")
+        self.assertEqual(self.deployed("m"), ("nodejs22.x", "index.handler", ["index.mjs"]))
+        self.program("j/index.js")
+        self.assertEqual(self.deployed("j"), ("nodejs22.x", "index.handler", ["index.js"]))
+        self.program("p/app.py")
+        self.assertEqual(self.deployed("p"), ("python3.11", "app.handler", ["app.py"]))
+        self.program("p/bootstrap")
+        self.assertEqual(self.deployed("p"), ("provided.al2023", "bootstrap",
+                                              ["app.py", "bootstrap"]))
+
+    def test_runtime_and_handler_may_be_said(self):
+        self.program("m/main.mjs")
+        how = ("--runtime", "nodejs22.x", "--handler", "main.run")
+        self.assertEqual(self.deployed("m", *how), ("nodejs22.x", "main.run", ["main.mjs"]))
+        self.program("m/app.py")
+        self.assertEqual(self.deployed("m", "--handler", "other.run")[:2],
+                         ("python3.11", "other.run"))
+
+    def test_a_script_is_deployed_alone(self):
+        self.program("hello.mjs", b"export const handler = 1;", 0o644)
+        self.assertEqual(self.deployed("hello.mjs"),
+                         ("nodejs22.x", "index.handler", ["index.mjs"]))
+        self.program("hello.js", b"exports.handler = 1;", 0o644)
+        self.assertEqual(self.deployed("hello.js"), ("nodejs22.x", "index.handler", ["index.js"]))
+        self.program("hello.py", b"handler = 1", 0o644)
+        self.assertEqual(self.deployed("hello.py"), ("python3.11", "app.handler", ["app.py"]))
+        self.program("tool.py", b"#!/usr/bin/python3\n")
+        self.assertEqual(self.deployed("tool.py"), ("provided.al2023", "bootstrap",
+                                                    ["bootstrap"]))
+
+    def test_a_zip_is_looked_into(self):
+        for name, runtime in (("index.mjs", "nodejs22.x"), ("app.py", "python3.11"),
+                              ("bootstrap", "provided.al2023")):
+            data = io.BytesIO()
+            with zipfile.ZipFile(data, "w") as archive:
+                archive.writestr(name, "x")
+            self.program("f.zip", data.getvalue(), 0o644)
+            self.assertEqual(self.deployed("f.zip")[0], runtime)
+
+    def test_what_npm_links_is_left_out(self):
+        self.program("d/index.mjs")
+        self.program("d/node_modules/tool/cli.js")
+        os.makedirs(os.path.join(self.directory, "d/node_modules/.bin"))
+        os.symlink("../tool/cli.js", os.path.join(self.directory, "d/node_modules/.bin/tool"))
+        self.assertEqual(self.deployed("d")[2], ["index.mjs", "node_modules/tool/cli.js"])
+        os.makedirs(os.path.join(self.directory, "d/.bin"))
+        os.symlink("../index.mjs", os.path.join(self.directory, "d/.bin/tool"))
+        self.refuse(os.path.join(self.directory, "d"), "tool is a symbolic link")
+
+    def test_code_that_looks_like_another_runtimes_is_noted(self):
+        self.program("d/index.mjs")
+        self.script(found(Runtime="provided.al2023"), UPDATED)
         result = self.pawl("deploy", "f", os.path.join(self.directory, "d"))
         self.assert_code(result, 0)
-        self.assertIn("only programs named 'bootstrap' run today", result.err)
-        self.assertEqual(self.sent(1)["Runtime"], "nodejs22.x")
-        self.assertEqual(self.sent(1)["Handler"], "index.handler")
+        self.assertIn("'f' keeps its runtime provided.al2023, but its new code looks like "
+                      "nodejs22.x's", result.err)
+
+    def test_code_of_the_same_family_is_not_noted(self):
+        self.program("d/index.mjs")
+        self.script(found(Runtime="nodejs20.x"), UPDATED)
+        self.assertEqual(self.pawl("deploy", "f", os.path.join(self.directory, "d")).err, "")
+
+    def test_a_missing_runtime_says_how_to_add_it(self):
+        self.program("d/index.mjs")
+        words = "adds a runtime with: pawl runtime add nodejs22.x DIR"
+        self.script(MISSING, error(400, "InvalidParameterValueException", words))
+        result = self.pawl("deploy", "f", os.path.join(self.directory, "d"))
+        self.assert_code(result, 4)
+        self.assertIn(words, result.err)
 
     def refuse(self, path, words, *more):
         """Wrong files are found before the daemon is asked: there is none."""
@@ -202,8 +274,14 @@ class Deploy(case.Case):
         self.refuse(os.path.join(self.directory, "d"), "pipe is neither a file nor a directory")
         self.refuse(os.path.join(self.directory, "none"), "cannot open")
         self.refuse(self.program("empty", b""), "is empty")
+
+    def test_files_that_nothing_runs_are_refused(self):
         self.program("e/readme")
-        self.refuse(os.path.join(self.directory, "e"), "holds neither 'bootstrap' nor index.mjs")
+        self.script(MISSING)
+        result = self.pawl("deploy", "f", os.path.join(self.directory, "e"))
+        self.assert_code(result, 2)
+        self.assertIn("holds neither 'bootstrap' nor index.mjs, index.js or app.py", result.err)
+        self.assert_asked("GET /2015-03-31/functions/f")
 
     def test_wrong_variables_are_refused(self):
         path = self.program()

@@ -36,6 +36,38 @@ class Operator(case.Case):
         self.assert_asked("DELETE /2015-03-31/functions/f%2F..%2Fx",
                           "DELETE /2015-03-31/functions/%2E%2E")
 
+    def test_access_keys(self):
+        key = {"AccessKeyId": "AKIAIOSFODNN7EXAMPLE", "Status": "Active", "CreateDate": 1.5,
+               "Account": "123456789012", "Description": "the CI"}
+        self.script(Answer(201, dict(key, SecretAccessKey="s3cret")), Answer(201, key),
+                    Answer(200, {"Keys": [key, dict(key, Status="Inactive", Description="")]}),
+                    Answer(200, {"Keys": []}), Answer(200, key), Answer(200, key), Answer(204),
+                    error(404, "ResourceNotFoundException", "There is no access key x."))
+        result = self.pawl("keys", "create", "--description", "the CI")
+        self.assert_code(result, 0)
+        self.assertEqual(result.out.splitlines()[:2],
+                         ["AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE",
+                          "AWS_SECRET_ACCESS_KEY=s3cret"])
+        self.assertEqual(self.pawl("keys", "create", "--output", "json").json(), key)
+        rows = self.pawl("keys", "list").out.splitlines()
+        self.assertEqual(rows[1].split(),
+                         ["AKIAIOSFODNN7EXAMPLE", "Active", "1970-01-01T00:00:01.500Z", "the",
+                          "CI"])
+        self.assertEqual(rows[2].split()[1:], ["Inactive", "1970-01-01T00:00:01.500Z", "-"])
+        self.assertEqual(self.pawl("keys", "list", "--output", "json").json(), {"Keys": []})
+        self.assertEqual(self.pawl("keys", "disable", "AK/.").out, "disabled access key AK/.\n")
+        self.assertEqual(self.pawl("keys", "enable", "A").out, "enabled access key A\n")
+        self.assertEqual(self.pawl("keys", "delete", "A").out, "deleted access key A\n")
+        result = self.pawl("keys", "delete", "x")
+        self.assert_code(result, 3)
+        self.assertIn("cannot delete access key x", result.err)
+        self.assert_asked("POST /pawl/v1/keys", "POST /pawl/v1/keys", "GET /pawl/v1/keys",
+                          "GET /pawl/v1/keys", "POST /pawl/v1/keys/AK%2F./disable",
+                          "POST /pawl/v1/keys/A/enable", "DELETE /pawl/v1/keys/A",
+                          "DELETE /pawl/v1/keys/x")
+        self.assertEqual([json.loads(r.body) for r in self.daemon.requests[:2]],
+                         [{"Description": "the CI"}, {}])
+
     def test_status_is_an_outline(self):
         self.script(Answer(200, {"Version": "0.1.0", "Ready": True, "Shards": [
             {"Shard": 0, "CommittedLsn": 17}, {"Shard": 1, "CommittedLsn": 4}],
@@ -45,6 +77,33 @@ class Operator(case.Case):
         self.assert_asked("GET /pawl/v1/status")
         self.assertEqual(result.out, "Version  0.1.0\nReady    true\nShards:\n"
                          "Shard  CommittedLsn\n0      17\n1      4\nViews:\n  AppliedLsn  17\n")
+
+    def test_runtimes_are_added_listed_and_removed(self):
+        self.script(Answer(200, {"Name": "x", "Directory": "/d"}), Answer(200, {}), Answer(204),
+                    Answer(200, {"Runtimes": [{"Name": "x", "Directory": "/d"},
+                                              {"Name": "y", "Directory": "/e",
+                                               "Problem": "/e: No such file"}]}))
+        result = self.pawl("runtime", "add", "nodejs22.x", "d", cwd=self.directory)
+        self.assert_code(result, 0)
+        self.assertEqual(result.out, "added nodejs22.x\n")
+        self.assert_code(self.pawl("runtime", "add", "x", "/d", "--output", "json"), 0)
+        self.assertEqual([json.loads(r.body) for r in self.daemon.requests],
+                         [{"Directory": os.path.join(os.path.realpath(self.directory), "d")},
+                          {"Directory": "/d"}])
+        result = self.pawl("runtime", "remove", "a/b")
+        self.assertEqual((result.code, result.out), (0, "removed a/b\n"))
+        result = self.pawl("runtime", "list")
+        self.assert_code(result, 0)
+        self.assertEqual([line.split(None, 2) for line in result.out.splitlines()][1:],
+                         [["x", "/d", "-"], ["y", "/e", "/e: No such file"]])
+        self.assert_asked("PUT /pawl/v1/runtimes/nodejs22.x", "PUT /pawl/v1/runtimes/x",
+                          "DELETE /pawl/v1/runtimes/a%2Fb", "GET /pawl/v1/runtimes")
+
+    def test_a_runtime_that_is_refused_says_why(self):
+        self.script(error(400, "InvalidParameterValueException", "The Directory cannot be."))
+        result = self.pawl("runtime", "add", "x", "/d")
+        self.assert_code(result, 4)
+        self.assertIn("The Directory cannot be.", result.err)
 
     def test_backup_directory_is_made_absolute(self):
         self.script(Answer(200, {}), Answer(200, {}))
@@ -224,6 +283,7 @@ class Everywhere(case.Case):
     def test_completion_works_in_bash(self):
         self.assertEqual(self.complete("pawl", "de"), ["dev", "deploy", "delete"][0:3])
         self.assertEqual(self.complete("pawl", "callback", ""), ["succeed", "fail", "heartbeat"])
+        self.assertEqual(self.complete("pawl", "keys", "d"), ["disable", "delete"])
         self.assertEqual(self.complete("pawl", "callback", "fail", "--me"), ["--message"])
         self.assertEqual(self.complete("pawl", "--socket", "/s", "deploy", "--mem"), ["--memory"])
         self.assertEqual(self.complete("pawl", "executions", "--sort", "st"), ["start", "status"])

@@ -1,11 +1,14 @@
 """How handlers of each SDK get into a daemon: a zip, and a function per requirement."""
 
+import contextlib
 import os
 import shutil
 import subprocess
 import tempfile
 
+from api import Api
 from archive import zip_files
+from aws_api import AwsApi, AwsClient
 from requirement import HERE
 
 # Ordinary functions that the handlers of the invoke suite call. The name reaches a
@@ -29,6 +32,14 @@ class CSdk:
 
     name = "c"
     runtime = "provided.al2023"
+    jobs = 24
+    is_judged_again = False
+
+    arguments = ()  # of a daemon that is started for it
+
+    @contextlib.contextmanager
+    def connect(self, socket, _daemon):
+        yield Api(socket)
 
     def archive(self, build):
         program = os.path.join(build, "tests", "conformance", "conformance_handlers")
@@ -41,29 +52,54 @@ class CSdk:
                 subprocess.run(["strip", "-g", stripped], check=True)
             return zip_files({"bootstrap": stripped})
 
+    def prepare(self, api):
+        """Before anything is deployed."""
+
     def handler(self, requirement_id, _suite):
         return requirement_id
 
 
 class JsSdk:
-    """AWS's own SDK: js/<suite>/<id>.mjs, installed with `npm ci` in tests/conformance/js."""
+    """AWS's own SDK, in AWS's own runtime, asked by AWS's own client: js/<suite>.mjs, its
+    handlers exported by id. The runtime brings the SDK, so the zip holds nothing but them."""
 
     name = "js"
     runtime = "nodejs22.x"
+    jobs = 6  # each is a Node.js that starts: more on two cores, and seconds are missed
+    is_judged_again = True
 
-    def archive(self, _build):
+    def __init__(self):
+        self.directory = None
+
+    def archive(self, build):
+        self.directory = os.path.abspath(os.path.join(build, "runtimes", self.runtime))
+        if not os.path.exists(os.path.join(self.directory, "bootstrap")):
+            raise SdkError(f"{self.directory} is not made: "
+                           f"packaging/runtimes/{self.runtime}/make {self.directory}")
         root = os.path.join(HERE, "js")
-        if not os.path.isdir(os.path.join(root, "node_modules")):
-            raise SdkError(f"{root} has no node_modules: run `npm ci` there")
-        files = {}
-        for directory, _, names in os.walk(root):
-            for name in names:
-                path = os.path.join(directory, name)
-                files[os.path.relpath(path, root)] = path
-        return zip_files(files)
+        return zip_files({name: os.path.join(root, name) for name in sorted(os.listdir(root))
+                          if name.endswith(".mjs")})
+
+    arguments = ("--listen", "127.0.0.1:0")
+
+    @contextlib.contextmanager
+    def connect(self, socket, daemon):
+        """Over TCP with an access key; what someone else has started is asked over its socket."""
+        if daemon is None:
+            client = AwsClient(self.directory, socket=socket)
+        else:
+            key = Api(socket).create_key()
+            client = AwsClient(self.directory, url="http://" + daemon.said("listen"), key=key)
+        try:
+            yield AwsApi(socket, client)
+        finally:
+            client.close()
+
+    def prepare(self, api):
+        api.add_runtime(self.runtime, self.directory)
 
     def handler(self, requirement_id, suite):
-        return f"{suite}/{requirement_id}.handler"
+        return f"{suite}.{requirement_id}"
 
 
 SDKS = {"c": CSdk(), "js": JsSdk()}
@@ -86,6 +122,7 @@ def deploy(api, sdk, archive, requirement):
 
 
 def deploy_targets(api, sdk, archive):
+    sdk.prepare(api)
     for target, (_, more) in TARGETS.items():
         api.create_function(target_name(sdk, target), archive,
                             sdk.handler(target, "targets"), Runtime=sdk.runtime, **more)

@@ -33,6 +33,9 @@ struct record tape_copy(struct arena *arena, const struct record *record)
     copy.tenant_id = kept(arena, record->tenant_id);
     copy.arn = kept(arena, record->arn);
     copy.parent_op = kept(arena, record->parent_op);
+    copy.trace_id = kept(arena, record->trace_id);
+    copy.on_success = kept(arena, record->on_success);
+    copy.on_failure = kept(arena, record->on_failure);
     return copy;
 }
 

@@ -244,90 +244,6 @@ static void test_only_a_held_execution_is_redriven(void **state)
     assert_int_equal(fixture->actions.refusal, REFUSAL_INVALID);
 }
 
-/* --- EVENT: one asynchronous invoke of an ordinary function ----------------------------- */
-
-static void start_event(struct fixture *fixture, uint32_t retries_max, uint32_t age_s)
-{
-    struct command command = fixture_start_command();
-
-    command.started.exec_kind = EXEC_EVENT;
-    command.started.retries_max = retries_max;
-    command.started.event_age_s = age_s;
-    command.started.timeout_s = 0;
-    assert_int_equal(fixture_apply(fixture, command), 0);
-}
-
-static void test_an_event_is_retried_after_one_and_two_minutes(void **state)
-{
-    struct fixture *fixture = *state;
-
-    start_event(fixture, 2, 21600);
-    assert_int_equal(fixture_complete(fixture, OUTCOME_FAILED), 0);
-    EXPECT_RECORDS(fixture, INVOCATION_COMPLETED, NOTE_FAILURE_COUNTED);
-    assert_int_equal(fixture->exec->retry_ms, T0 + 60000);
-    assert_int_equal(fixture_tick(fixture, T0 + 60000), 0);
-    EXPECT_RECORDS(fixture, NOTE_ATTEMPT_STARTED);
-    assert_int_equal(lose(fixture, true), 0);
-    assert_int_equal(fixture->exec->retry_ms, T0 + 60000 + 120000);
-    assert_int_equal(fixture_tick(fixture, T0 + 180000), 0);
-    assert_int_equal(fixture_complete(fixture, OUTCOME_FAILED), 0);
-    EXPECT_RECORDS(fixture, INVOCATION_COMPLETED, EXECUTION_FAILED);
-    EXPECT_TEXT(fixture->actions.records[1].error, "bad");
-}
-
-static void test_an_event_without_retries_fails_at_once(void **state)
-{
-    struct fixture *fixture = *state;
-
-    start_event(fixture, 0, 21600);
-    assert_int_equal(fixture_complete(fixture, OUTCOME_FAILED), 0);
-    EXPECT_RECORDS(fixture, INVOCATION_COMPLETED, EXECUTION_FAILED);
-}
-
-static void test_an_event_is_not_retried_beyond_its_age(void **state)
-{
-    struct fixture *fixture = *state;
-
-    start_event(fixture, 2, 100);
-    assert_int_equal(fixture_complete(fixture, OUTCOME_FAILED), 0);
-    assert_int_equal(fixture_tick(fixture, T0 + 60000), 0);
-    assert_int_equal(fixture_complete(fixture, OUTCOME_FAILED), 0);
-    EXPECT_RECORDS(fixture, INVOCATION_COMPLETED, EXECUTION_FAILED);
-}
-
-/* The daemon was down when the retry was due. */
-static void test_an_event_that_grew_too_old_meanwhile_fails(void **state)
-{
-    struct fixture *fixture = *state;
-
-    start_event(fixture, 2, 100);
-    assert_int_equal(fixture_complete(fixture, OUTCOME_FAILED), 0);
-    assert_int_equal(fixture_tick(fixture, T0 + 100001), 0);
-    EXPECT_RECORDS(fixture, EXECUTION_FAILED);
-    EXPECT_ACTIONS(fixture, ACTION_CLOSED);
-    assert_true(memmem(fixture->actions.records[0].error.data,
-                       fixture->actions.records[0].error.len, "Pawl.EventAgeExceeded", 21) != NULL);
-}
-
-static void test_an_old_event_that_was_cut_off_is_not_run_again(void **state)
-{
-    struct fixture *fixture = *state;
-
-    start_event(fixture, 2, 100);
-    fixture_restart(fixture);
-    assert_int_equal(fixture_tick(fixture, T0 + 100001), 0);
-    EXPECT_RECORDS(fixture, INVOCATION_COMPLETED, EXECUTION_FAILED);
-}
-
-static void test_an_event_succeeds(void **state)
-{
-    struct fixture *fixture = *state;
-
-    start_event(fixture, 2, 21600);
-    assert_int_equal(fixture_complete(fixture, OUTCOME_SUCCEEDED), 0);
-    EXPECT_RECORDS(fixture, INVOCATION_COMPLETED, EXECUTION_SUCCEEDED);
-}
-
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -346,12 +262,6 @@ int main(void)
         TEST(test_a_held_execution_does_not_wake),
         TEST(test_a_redriven_execution_goes_on),
         TEST(test_only_a_held_execution_is_redriven),
-        TEST(test_an_event_is_retried_after_one_and_two_minutes),
-        TEST(test_an_event_without_retries_fails_at_once),
-        TEST(test_an_event_is_not_retried_beyond_its_age),
-        TEST(test_an_event_that_grew_too_old_meanwhile_fails),
-        TEST(test_an_old_event_that_was_cut_off_is_not_run_again),
-        TEST(test_an_event_succeeds),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,6 +35,10 @@ static void test_an_execution_keeps_what_its_start_said(void **state)
     command.started.tenant_id = text("acme");
     command.started.parent_exec = fixture_id(7);
     command.started.parent_op = text("op");
+    command.started.trace_id = text("Root=1");
+    command.started.on_success = text("arn:g");
+    command.started.on_failure = text("arn:h");
+    command.started.request_id = fixture_id(9);
     assert_int_equal(fixture_apply(fixture, command), 0);
     exec = fixture->exec;
     assert_int_equal(exec->revision, 3);
@@ -45,6 +49,10 @@ static void test_an_execution_keeps_what_its_start_said(void **state)
     assert_memory_equal(exec->digest, command.started.digest, sizeof exec->digest);
     assert_true(id_equal(&exec->parent_exec, &command.started.parent_exec));
     EXPECT_TEXT(exec->parent_op, "op");
+    EXPECT_TEXT(exec->trace_id, "Root=1");
+    EXPECT_TEXT(exec->on_success, "arn:g");
+    EXPECT_TEXT(exec->on_failure, "arn:h");
+    assert_true(id_equal(&exec->telling_id, &command.started.request_id));
     EXPECT_TEXT(exec->tenant_id, "acme");
     EXPECT_TEXT(exec->function, "arn:f:$LATEST");
     assert_int_equal(exec->input.len, command.started.payload.len);

@@ -251,7 +251,8 @@ static void on_closed(void *arg)
 
 static void run_calls(int at_once, long count)
 {
-    static const struct invocation_events events = {on_placed, on_message, on_ended};
+    static const struct invocation_events events = {
+        .on_placed = on_placed, .on_message = on_message, .on_ended = on_ended};
 
     done = 0;
     wanted = count;
@@ -281,7 +282,7 @@ static void bench_pool(struct logs *logs, int environments, int concurrency, lon
     double cpu;
     double wall;
 
-    revision = (struct function_revision){.function = &function};
+    revision = (struct function_revision){.function = &function, .qualifier = "$LATEST"};
     revision.config.concurrency = (uint32_t)concurrency;
     revision.config.timeout_s = 3;
     if (pool_create(&pool, loop, NULL, NULL, logs, &options) != 0) {

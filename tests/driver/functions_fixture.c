@@ -293,6 +293,7 @@ int fixture_tear_down(void **state)
     struct fixture *f = *state;
 
     fail_after(-1);
+    journal_says_full = false;
     record_appends(true);
     record_appends(false);
     close_functions(f);
@@ -335,7 +336,7 @@ struct function *create_now(struct fixture *f, const char *name, struct bytes ar
     struct outcome outcome = {.calls = 0};
 
     assert_int_equal(function_create(f->functions, bytes_of_text(name), &plain_config, archive,
-                                     NOW_MS, &outcome, note_change),
+                                     false, NOW_MS, &outcome, note_change),
                      0);
     expect_done(f, &outcome);
     assert_non_null(outcome.function);
@@ -347,9 +348,9 @@ void update_now(struct fixture *f, struct function *function, const struct funct
 {
     struct outcome outcome = {.calls = 0};
 
-    assert_int_equal(
-        function_update(f->functions, function, config, archive, NOW_MS + 1, &outcome, note_change),
-        0);
+    assert_int_equal(function_update(f->functions, function, config, archive, false, NOW_MS + 1,
+                                     &outcome, note_change),
+                     0);
     expect_done(f, &outcome);
     assert_ptr_equal(outcome.function, function);
 }
@@ -449,6 +450,15 @@ void __wrap_journal_append(struct journal *journal, struct journal_append *req,
         record(req);
     }
     __real_journal_append(journal, req, cb);
+}
+
+bool journal_says_full;
+bool __wrap_journal_is_full(const struct journal *journal);
+bool __real_journal_is_full(const struct journal *journal);
+
+bool __wrap_journal_is_full(const struct journal *journal)
+{
+    return journal_says_full || __real_journal_is_full(journal);
 }
 
 struct put {

@@ -100,6 +100,9 @@ extern struct appended appended[APPENDED_MAX];
 extern size_t appended_count;
 void record_appends(bool is_on);
 
+/* The journal takes no new work, it says. */
+extern bool journal_says_full;
+
 /* Appends an entry as it is given, until the views have it. */
 void append_object(struct fixture *f, enum journal_entry_kind kind, struct bytes key,
                    struct bytes value);

@@ -72,6 +72,41 @@ static void note_env(struct environment *program, const char *const *env)
     }
 }
 
+void program_send_descriptor(struct environment *program)
+{
+    char byte = 0;
+    struct iovec piece = {.iov_base = &byte, .iov_len = 1};
+    union {
+        struct cmsghdr head;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    struct msghdr message = {.msg_iov = &piece,
+                             .msg_iovlen = 1,
+                             .msg_control = control.room,
+                             .msg_controllen = sizeof control.room};
+    struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
+    int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_true(listener >= 0);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(sizeof listener);
+    memcpy(CMSG_DATA(rights), &listener, sizeof listener);
+    assert_int_equal(sendmsg(program->native, &message, 0), 1);
+    (void)close(listener);
+}
+
+/* As an environment's init does it, before the program is there. */
+static void send_door(struct environment *program)
+{
+    if (program->fixture->sends_bare_door) {
+        assert_int_equal(write(program->native, "", 1), 1);
+        return;
+    }
+    program_send_descriptor(program);
+    program->has_door = true;
+}
+
 int environment_start(struct environment **ret_environment, struct launcher *launcher,
                       const struct environment_spec *spec, int ret_fds[2], void *arg,
                       environment_end_cb on_end)
@@ -96,6 +131,9 @@ int environment_start(struct environment **ret_environment, struct launcher *lau
     ret_fds[0] = pair[0];
     ret_fds[1] = pipe[0];
     *ret_environment = program;
+    if (spec->has_door && f->start_error == NULL) {
+        send_door(program);
+    }
     if (f->start_error != NULL) {
         end_program(program, &(struct environment_end){.exit_status = -1}, f->start_error);
     } else if (!f->says_no_hello) {
@@ -242,13 +280,27 @@ void program_expect_invoke(struct environment *program, const struct call *call)
 
 /* --- invocations -------------------------------------------------------------------------- */
 
+void call_invoke(struct call *call)
+{
+    const struct wire_invoke invoke = {.has_payload = true, .payload = bytes_of("body", 4)};
+    struct buf scratch = {0};
+    struct arena arena;
+
+    arena_init(&arena, 0);
+    invocation_invoke(call->fixture->pool, &call->invocation, &arena, &invoke, &scratch);
+    arena_fini(&arena);
+    buf_fini(&scratch);
+}
+
 static void on_placed(struct invocation *invocation, uint64_t environment)
 {
     struct call *call = container_of(invocation, struct call, invocation);
 
     call->placed++;
     call->environment = environment;
-    if (!call->does_not_send) {
+    if (call->invokes) {
+        call_invoke(call);
+    } else if (!call->does_not_send) {
         invocation_send(call->fixture->pool, invocation, WIRE_INVOKE, bytes_of("body", 4));
     }
 }
@@ -282,6 +334,8 @@ static void on_ended(struct invocation *invocation, const struct invocation_end 
     } else {
         copy(call->error_type, sizeof call->error_type, bytes_of_text(end->error_type));
         copy(call->error_message, sizeof call->error_message, bytes_of_text(end->error_message));
+        copy(call->reason, sizeof call->reason,
+             bytes_of_text((end->reason != NULL) ? end->reason : ""));
     }
     copy(call->tail, sizeof call->tail, invocation_log_tail(invocation));
     if (call->again != NULL) {
@@ -292,7 +346,8 @@ static void on_ended(struct invocation *invocation, const struct invocation_end 
     }
 }
 
-static const struct invocation_events events = {on_placed, on_message, on_ended};
+static const struct invocation_events events = {
+    .on_placed = on_placed, .on_message = on_message, .on_ended = on_ended};
 
 void call_init(struct call *call, struct pool_fixture *f, int function)
 {
@@ -322,6 +377,7 @@ static void init_functions(struct pool_fixture *f)
         f->revisions[i] = (struct function_revision){
             .function = &f->functions[i],
             .number = 1,
+            .qualifier = "$LATEST",
             .config = {.handler = "main", .timeout_s = 900, .memory_mb = 128, .concurrency = 1}};
     }
 }

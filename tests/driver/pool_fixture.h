@@ -21,6 +21,7 @@ struct environment {
     int output;
     struct frame_reader *frames;
     bool has_hello;
+    bool has_door; /* its init has sent one up */
     bool is_killed;
     bool is_ended;
     bool is_reported; /* on_end was called */
@@ -43,6 +44,7 @@ struct pool_fixture {
     int program_count;
     /* What the launcher does by itself. */
     bool says_no_hello;
+    bool sends_bare_door; /* a byte without a descriptor */
     const char *unpack_error;
     const char *start_error; /* environments end so, not started */
     bool refuses_start;      /* environment_start() fails */
@@ -60,6 +62,7 @@ struct call {
     struct invocation invocation;
     struct pool_fixture *fixture;
     bool does_not_send;
+    bool invokes;               /* with invocation_invoke(), as a guest needs it */
     struct pool_fixture *again; /* invoke once more when it ends */
     int placed;
     int ended;
@@ -73,6 +76,7 @@ struct call {
     char payload[TEXT_MAX];
     char error_type[64];
     char error_message[TEXT_MAX];
+    char reason[64];
     char tail[8192];
 };
 
@@ -82,10 +86,14 @@ void pool_fixture_open(struct pool_fixture *f);
 void pool_fixture_close(struct pool_fixture *f);
 
 void call_init(struct call *call, struct pool_fixture *f, int function);
+/* What on_placed does with call->invokes. */
+void call_invoke(struct call *call);
 void call_start(struct call *call, struct pool_fixture *f, int function);
 
 void program_say(struct environment *program, enum wire_type type, uint64_t number,
                  const char *body);
+/* A byte of its own with a descriptor, as only an environment's init sends it. */
+void program_send_descriptor(struct environment *program);
 void program_hello(struct environment *program);
 void program_complete(struct environment *program, uint64_t number, const char *payload);
 void program_print(struct environment *program, const char *text);

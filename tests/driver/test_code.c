@@ -98,8 +98,8 @@ static void test_code_is_read_as_soon_as_it_is_stored(void **state)
     struct buf buf = {0};
 
     assert_int_equal(function_create(f->functions, bytes_of_text("f"), &plain_config,
-                                     make_archive(&buf, 40 * CODE_CHUNK_BYTES, 8), NOW_MS, &created,
-                                     note_change),
+                                     make_archive(&buf, 40 * CODE_CHUNK_BYTES, 8), false, NOW_MS,
+                                     &created, note_change),
                      0);
     played_answer();
     while (created.calls == 0) {
@@ -127,7 +127,7 @@ static void test_code_is_stored_once(void **state)
     (void)create_now(f, "two", GOOD);
     update_now(f, function, NULL, GOOD);
     record_appends(false);
-    assert_int_equal(appended_count, 3); /* revision, function, revision */
+    assert_int_equal(appended_count, 4); /* twice revision and function */
     assert_int_equal(count_objects(f, TENANT_A, "archive/"), 1);
     assert_int_equal(count_objects(f, TENANT_A, "code/"), 1);
     assert_int_equal(count_objects(f, TENANT_A, "revision/"), 3);
@@ -143,7 +143,8 @@ static void test_two_creates_of_one_code_at_once_do_not_harm_each_other(void **s
 
     for (int i = 0; i < 2; i++) {
         assert_int_equal(function_create(f->functions, bytes_of_text((i == 0) ? "one" : "two"),
-                                         &plain_config, archive, NOW_MS, &outcomes[i], note_change),
+                                         &plain_config, archive, false, NOW_MS, &outcomes[i],
+                                         note_change),
                          0);
     }
     fixture_settle(f);
@@ -219,7 +220,7 @@ static void test_what_is_removed_can_be_created_again_at_once(void **state)
     replay(f, 4);
     assert_int_equal(fixture_open_functions(f), 0);
     assert_int_equal(function_create(f->functions, bytes_of_text("f"), &plain_config,
-                                     buf_bytes(&buf), NOW_MS, &outcome, note_change),
+                                     buf_bytes(&buf), false, NOW_MS, &outcome, note_change),
                      0);
     fixture_settle(f);
     assert_int_equal(outcome.calls, 1);
@@ -266,7 +267,7 @@ static void test_an_update_that_was_cut_off_leaves_the_old_revision(void **state
     struct buf buf = {0};
 
     assert_int_equal(function_update(f->functions, function, NULL, make_archive(&buf, 3 << 20, 4),
-                                     NOW_MS, &outcome, note_change),
+                                     false, NOW_MS, &outcome, note_change),
                      0);
     played_answer(); /* a window of its 192 chunks is on its way */
     fixture_restart(f);
@@ -310,9 +311,9 @@ static void test_an_object_does_not_pass_for_another(void **state)
     record_appends(true);
     update_now(f, create_now(f, "f", GOOD), NULL, bytes_of(NULL, 0));
     record_appends(false);
-    assert_int_equal(appended_count, 5); /* size, chunk, revision, function, revision */
+    assert_int_equal(appended_count, 6); /* size, chunk, twice revision and function */
     fixture_new_journal(f);
-    replay(f, 5);
+    replay(f, 6);
     append_object(f, JOURNAL_PUT, buf_bytes(&appended[4].key), buf_bytes(&appended[2].value));
     assert_int_equal(fixture_open_functions(f), ERR_CORRUPT);
 }
@@ -439,7 +440,8 @@ static void test_the_sweep_leaves_what_is_under_way(void **state)
                                      &outcomes[0], note_ready),
                      0);
     assert_int_equal(function_create(f->functions, bytes_of_text("g"), &plain_config,
-                                     bytes_of_text("PK g"), NOW_MS, &outcomes[1], note_change),
+                                     bytes_of_text("PK g"), false, NOW_MS, &outcomes[1],
+                                     note_change),
                      0);
     assert_int_equal(functions_sweep(f->functions, NULL, is_never_needed), 0);
     fixture_settle(f);
@@ -467,8 +469,8 @@ static void test_a_create_without_memory_leaves_nothing(void **state)
     do {
         assert_int_equal(outcome.calls, 0);
         fail_after(n++);
-        r = function_create(f->functions, bytes_of_text("f"), &config, GOOD, NOW_MS, &outcome,
-                            note_change);
+        r = function_create(f->functions, bytes_of_text("f"), &config, GOOD, false, NOW_MS,
+                            &outcome, note_change);
         fail_after(-1);
         assert_true(r == 0 || r == ERR_NOMEM);
         assert_null(function_find(f->functions, bytes_of_text("f")));
@@ -490,7 +492,7 @@ static void test_updates_and_deletes_without_memory_change_nothing(void **state)
 
     do {
         fail_after(n++);
-        r = function_update(f->functions, function, NULL, bytes_of_text("PK two"), NOW_MS,
+        r = function_update(f->functions, function, NULL, bytes_of_text("PK two"), false, NOW_MS,
                             &outcomes[0], note_change);
         fail_after(-1);
         assert_true(r == 0 || r == ERR_NOMEM);

@@ -14,7 +14,7 @@ static struct bytes text(const char *name)
 static int create(struct fixture *f, const char *name, struct bytes archive,
                   struct outcome *outcome)
 {
-    return function_create(f->functions, text(name), &plain_config, archive, NOW_MS, outcome,
+    return function_create(f->functions, text(name), &plain_config, archive, false, NOW_MS, outcome,
                            note_change);
 }
 
@@ -75,9 +75,9 @@ static void test_a_created_function_is_found_also_after_a_restart(void **state)
     struct id id;
     struct id revision_id;
 
-    assert_int_equal(
-        function_create(f->functions, text("orders"), &config, GOOD, NOW_MS, &outcome, note_change),
-        0);
+    assert_int_equal(function_create(f->functions, text("orders"), &config, GOOD, false, NOW_MS,
+                                     &outcome, note_change),
+                     0);
     fixture_settle(f);
     assert_int_equal(outcome.calls, 1);
     function = function_find(f->functions, text("orders"));
@@ -208,18 +208,18 @@ static void test_what_is_too_large_leaves_nothing(void **state)
     free(archive);
     memset(huge, 'x', sizeof huge - 1);
     config.description = huge;
-    assert_int_equal(
-        function_create(f->functions, text("f"), &config, GOOD, NOW_MS, &outcome, note_change),
-        FUNCTION_TOO_LARGE);
+    assert_int_equal(function_create(f->functions, text("f"), &config, GOOD, false, NOW_MS,
+                                     &outcome, note_change),
+                     FUNCTION_TOO_LARGE);
     for (size_t i = 0; i <= FUNCTION_ENV_MAX; i++) {
         many[i] = "A=";
     }
     config = plain_config;
     config.env = many;
     config.env_count = FUNCTION_ENV_MAX + 1;
-    assert_int_equal(
-        function_create(f->functions, text("f"), &config, GOOD, NOW_MS, &outcome, note_change),
-        FUNCTION_TOO_LARGE);
+    assert_int_equal(function_create(f->functions, text("f"), &config, GOOD, false, NOW_MS,
+                                     &outcome, note_change),
+                     FUNCTION_TOO_LARGE);
     assert_int_equal(outcome.calls, 0);
     assert_int_equal(played.asked, 0);
     (void)create_now(f, "f", GOOD);
@@ -291,9 +291,9 @@ static void test_a_refused_update_changes_nothing(void **state)
     struct outcome outcome = {.calls = 0};
     int objects = count_objects(f, TENANT_A, "");
 
-    assert_int_equal(
-        function_update(f->functions, function, NULL, text("BAD"), NOW_MS, &outcome, note_change),
-        0);
+    assert_int_equal(function_update(f->functions, function, NULL, text("BAD"), false, NOW_MS,
+                                     &outcome, note_change),
+                     0);
     fixture_settle(f);
     assert_string_equal(outcome.error, "the archive is not a zip");
     assert_ptr_equal(outcome.function, function);
@@ -310,9 +310,10 @@ static void test_one_change_of_a_function_at_a_time(void **state)
     struct outcome outcome = {.calls = 0};
 
     assert_int_equal(
-        function_update(f->functions, function, NULL, OTHER, NOW_MS, &outcome, note_change), 0);
+        function_update(f->functions, function, NULL, OTHER, false, NOW_MS, &outcome, note_change),
+        0);
     assert_int_equal(
-        function_update(f->functions, function, NULL, OTHER, NOW_MS, &outcome, note_change),
+        function_update(f->functions, function, NULL, OTHER, false, NOW_MS, &outcome, note_change),
         FUNCTION_BUSY);
     assert_int_equal(function_delete(f->functions, function, &outcome, note_change), FUNCTION_BUSY);
     assert_int_equal(function->latest->number, 1); /* not before it is durable */
@@ -379,7 +380,7 @@ static void test_a_name_used_again_is_another_function(void **state)
 
     delete_now(f, function);
     assert_int_equal(
-        function_update(f->functions, function, NULL, GOOD, NOW_MS, &outcome, note_change),
+        function_update(f->functions, function, NULL, GOOD, false, NOW_MS, &outcome, note_change),
         FUNCTION_NOT_FOUND);
     assert_int_equal(function_delete(f->functions, function, &outcome, note_change),
                      FUNCTION_NOT_FOUND);
@@ -405,8 +406,9 @@ static void test_tenants_do_not_mix(void **state)
     assert_int_equal(functions_open(&others, f->journal, f->others, TENANT_B, "eu-west-1", NULL),
                      0);
     assert_null(function_find(others, text("f")));
-    assert_int_equal(
-        function_create(others, text("f"), &plain_config, GOOD, NOW_MS, &outcome, note_change), 0);
+    assert_int_equal(function_create(others, text("f"), &plain_config, GOOD, false, NOW_MS,
+                                     &outcome, note_change),
+                     0);
     fixture_settle(f);
     assert_int_equal(outcome.calls, 1);
     assert_string_equal(outcome.function->arn, "arn:aws:lambda:eu-west-1:222222222222:function:f");
@@ -440,7 +442,8 @@ static void test_closing_tells_everybody_who_waits(void **state)
 
     assert_int_equal(create(f, "storing", make_archive(&buf, 3 << 20, 1), &outcomes[0]), 0);
     assert_int_equal(
-        function_update(f->functions, ready, NULL, OTHER, NOW_MS, &outcomes[1], note_change), 0);
+        function_update(f->functions, ready, NULL, OTHER, false, NOW_MS, &outcomes[1], note_change),
+        0);
     played_answer();
     fixture_turn(f);
     assert_int_equal(create(f, "unpacking", text("PK three"), &outcomes[2]), 0);
@@ -480,7 +483,7 @@ static void update_again(void *arg, struct function *function, const char *error
     chain->calls++;
     if (chain->left-- > 0) {
         assert_int_equal(function_update(chain->f->functions, function, NULL, bytes_of(NULL, 0),
-                                         NOW_MS, chain, update_again),
+                                         false, NOW_MS, chain, update_again),
                          0);
     }
 }
@@ -490,9 +493,9 @@ static void test_a_callback_may_begin_the_next_change(void **state)
     struct fixture *f = *state;
     struct chain chain = {.f = f, .left = 3};
 
-    assert_int_equal(
-        function_create(f->functions, text("f"), &plain_config, GOOD, NOW_MS, &chain, update_again),
-        0);
+    assert_int_equal(function_create(f->functions, text("f"), &plain_config, GOOD, false, NOW_MS,
+                                     &chain, update_again),
+                     0);
     fixture_settle(f);
     assert_int_equal(chain.calls, 4);
     assert_int_equal(function_find(f->functions, text("f"))->latest->number, 4);

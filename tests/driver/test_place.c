@@ -39,7 +39,8 @@ static void expect_error(const struct call *call, const char *type, const char *
 
 /* --- starting --------------------------------------------------------------------------- */
 
-static void expect_failed_start(struct pool_fixture *f, const char *type, const char *cause)
+static void expect_failed_start(struct pool_fixture *f, const char *type, const char *cause,
+                                int starts)
 {
     static struct call calls[3];
     static struct call later;
@@ -50,20 +51,21 @@ static void expect_failed_start(struct pool_fixture *f, const char *type, const 
         call_start(&calls[i], f, 0);
     }
     WAIT_UNTIL(f, calls[2].ended == 1);
-    for (int i = 0; i < 3; i++) { /* one start for all who waited for it */
+    for (int i = 0; i < 3; i++) { /* as many starts for all who waited for it */
         expect_error(&calls[i], type, cause);
         assert_false(calls[i].is_sent);
     }
-    assert_int_equal(f->unpacks, 1);
+    assert_int_equal(f->unpacks, starts);
     pool_fixture_settle(f);
-    assert_int_equal(f->unpacks, 1);
+    assert_int_equal(f->unpacks, starts);
     f->unpack_error = NULL;
     f->start_error = NULL;
     f->refuses_start = false;
     f->says_no_hello = false;
+    f->revisions[0].config.runtime = NULL;
     call_start(&later, f, 0);
     WAIT_UNTIL(f, later.placed == 1);
-    assert_int_equal(f->unpacks, 2);
+    assert_int_equal(f->unpacks, starts + 1);
 }
 
 static void test_a_program_that_cannot_be_executed_is_an_invalid_entrypoint(void **state)
@@ -71,7 +73,7 @@ static void test_a_program_that_cannot_be_executed_is_an_invalid_entrypoint(void
     struct pool_fixture *f = *state;
 
     f->start_error = "start bootstrap: Permission denied";
-    expect_failed_start(f, "Runtime.InvalidEntrypoint", "start bootstrap: Permission denied");
+    expect_failed_start(f, "Runtime.InvalidEntrypoint", "start bootstrap: Permission denied", 1);
 }
 
 static void test_a_sandbox_that_cannot_be_made_is_named(void **state)
@@ -79,7 +81,7 @@ static void test_a_sandbox_that_cannot_be_made_is_named(void **state)
     struct pool_fixture *f = *state;
 
     f->start_error = "mount /proc: Operation not permitted";
-    expect_failed_start(f, "Sandbox.StartFailed", "mount /proc: Operation not permitted");
+    expect_failed_start(f, "Sandbox.StartFailed", "mount /proc: Operation not permitted", 1);
 }
 
 static void test_code_that_cannot_be_unpacked_is_named(void **state)
@@ -87,7 +89,38 @@ static void test_code_that_cannot_be_unpacked_is_named(void **state)
     struct pool_fixture *f = *state;
 
     f->unpack_error = "the archive is damaged";
-    expect_failed_start(f, "Sandbox.StartFailed", "the archive is damaged");
+    expect_failed_start(f, "Sandbox.StartFailed", "the archive is damaged", 1);
+}
+
+static const char *no_runtime(void *arg, const char *runtime)
+{
+    (void)arg;
+    (void)runtime;
+    return NULL;
+}
+
+static void test_a_runtime_that_is_gone_is_named(void **state)
+{
+    struct pool_fixture *f = *state;
+
+    f->options.runtime_dir = no_runtime;
+    f->revisions[0].config.runtime = "nodejs22.x";
+    expect_failed_start(f, "Sandbox.StartFailed",
+                        "there is no runtime nodejs22.x; the operator adds it with: pawl runtime "
+                        "add nodejs22.x DIR",
+                        1);
+}
+
+static void test_a_program_of_its_own_needs_no_runtime(void **state)
+{
+    struct pool_fixture *f = *state;
+    static struct call call;
+
+    f->options.runtime_dir = no_runtime;
+    f->revisions[0].config.runtime = "provided.al2";
+    pool_fixture_open(f);
+    start_and_hear(f, &call, 0);
+    program_expect_invoke(&f->programs[0], &call);
 }
 
 static void test_a_launcher_that_refuses_ends_who_waits(void **state)
@@ -95,7 +128,7 @@ static void test_a_launcher_that_refuses_ends_who_waits(void **state)
     struct pool_fixture *f = *state;
 
     f->refuses_start = true;
-    expect_failed_start(f, "Sandbox.StartFailed", "the environment could not be started");
+    expect_failed_start(f, "Sandbox.StartFailed", "the environment could not be started", 1);
 }
 
 static void test_a_program_without_hello_is_killed_in_time(void **state)
@@ -104,8 +137,10 @@ static void test_a_program_without_hello_is_killed_in_time(void **state)
 
     f->says_no_hello = true;
     f->options.init_ms = 40;
-    expect_failed_start(f, "Runtime.InitTimeout", "Initialization timed out after 0.04 seconds");
+    f->options.init_again_ms = 50;
+    expect_failed_start(f, "Sandbox.Timedout", "Task timed out after 0.05 seconds", 2);
     assert_true(f->programs[0].is_killed);
+    assert_true(f->programs[1].is_killed);
 }
 
 static void test_a_program_that_ends_before_hello_ends_who_waits(void **state)
@@ -118,10 +153,28 @@ static void test_a_program_that_ends_before_hello_ends_who_waits(void **state)
     call_start(&call, f, 0);
     WAIT_UNTIL(f, f->program_count == 1);
     program_exit(&f->programs[0], 1, 0);
+    WAIT_UNTIL(f, f->program_count == 2);
+    assert_int_equal(call.ended, 0);
+    program_exit(&f->programs[1], 2, 0);
     WAIT_UNTIL(f, call.ended == 1);
-    expect_error(&call, "Runtime.ExitError", "Runtime exited with error: exit status 1");
+    expect_error(&call, "Runtime.ExitError", "Runtime exited with error: exit status 2");
     pool_fixture_settle(f);
-    assert_int_equal(f->program_count, 1);
+    assert_int_equal(f->program_count, 2);
+}
+
+static void test_an_init_that_failed_is_run_once_more(void **state)
+{
+    struct pool_fixture *f = *state;
+    static struct call call;
+
+    f->says_no_hello = true;
+    pool_fixture_open(f);
+    call_start(&call, f, 0);
+    WAIT_UNTIL(f, f->program_count == 1);
+    f->says_no_hello = false;
+    program_exit(&f->programs[0], 1, 0);
+    WAIT_UNTIL(f, call.placed == 1);
+    assert_int_equal(call.ended, 0);
 }
 
 static void test_a_failed_start_is_not_repeated_for_ever(void **state)
@@ -761,9 +814,12 @@ int main(void)
         TEST(test_a_program_that_cannot_be_executed_is_an_invalid_entrypoint),
         TEST(test_a_sandbox_that_cannot_be_made_is_named),
         TEST(test_code_that_cannot_be_unpacked_is_named),
+        TEST(test_a_runtime_that_is_gone_is_named),
+        TEST(test_a_program_of_its_own_needs_no_runtime),
         TEST(test_a_launcher_that_refuses_ends_who_waits),
         TEST(test_a_program_without_hello_is_killed_in_time),
         TEST(test_a_program_that_ends_before_hello_ends_who_waits),
+        TEST(test_an_init_that_failed_is_run_once_more),
         TEST(test_a_failed_start_is_not_repeated_for_ever),
         TEST(test_a_failed_start_leaves_those_alone_who_can_be_served),
         TEST(test_who_waits_is_served_after_the_last_serving_one_died),

@@ -86,6 +86,7 @@ static void invoke_one(struct story *s, int i)
     call->invocation.tenant_id = bytes_of_text(s->tenants[i]);
     call->invocation.affinity = roll(s, 20);
     call->invocation.wants_log_tail = roll(s, 4) == 0;
+    call->invocation.is_patient = roll(s, 2) == 0;
     call->does_not_send = roll(s, 8) == 0;
     s->is_live[i] = true;
     pool_invoke(s->f->pool, &call->invocation);
@@ -151,12 +152,29 @@ static void change_launcher(struct story *s)
     pool_function_changed(f->pool, &f->functions[0]);
 }
 
+/* Limits of concurrency, and what is kept warm. */
+static void change_settings(struct story *s)
+{
+    struct pool_fixture *f = s->f;
+    int which = (int)roll(s, 3);
+
+    if (roll(s, 2) == 0) {
+        pool_reserve(f->pool, &f->functions[which], roll(s, 2) == 0, roll(s, 4));
+    } else if (which != 2) { /* that one is isolated by tenants */
+        (void)pool_keep_warm(f->pool, &f->revisions[which], roll(s, 3));
+        pool_tend_warm(f->pool);
+    }
+}
+
 static void step(struct story *s)
 {
     struct call *call = &s->calls[roll(s, CALLS)];
     bool is_live = s->is_live[call - s->calls];
 
-    switch (roll(s, 12)) {
+    switch (roll(s, 13)) {
+    case 12:
+        change_settings(s);
+        break;
     case 0:
         if (is_live) {
             invocation_cancel(s->f->pool, &call->invocation, "story");
@@ -206,6 +224,9 @@ static void run_out(struct story *s)
     f->unpack_error = NULL;
     f->refuses_start = false;
     f->says_no_hello = false;
+    for (int i = 0; i < 3; i++) {
+        pool_reserve(f->pool, &f->functions[i], false, 0);
+    }
     while (!is_over(s)) {
         for (int i = 0; i < CALLS; i++) {
             struct call *call = &s->calls[i];
@@ -232,7 +253,9 @@ static void tell(uint64_t seed)
     s.f->options.environments_max = 2 + roll(&s, 6);
     s.f->options.environments_each_max = 1 + roll(&s, 4);
     s.f->options.waiting_max = 10 + roll(&s, 30);
+    s.f->options.concurrency_max = 1 + roll(&s, 8);
     s.f->options.init_ms = 5;
+    s.f->options.init_again_ms = 5;
     s.f->options.grace_ms = 2;
     s.f->options.idle_ms = 1 + roll(&s, 20);
     s.f->revisions[0].config.concurrency = 1 + roll(&s, 3);
@@ -251,6 +274,10 @@ static void tell(uint64_t seed)
     pool_fixture_close(s.f);
     for (int i = 0; i < CALLS; i++) {
         assert_true(!s.is_live[i] || s.calls[i].ended == 1);
+    }
+    for (int i = 0; i < 3; i++) { /* nobody left a gate without being counted out */
+        assert_int_equal(s.f->functions[i].gate.running, 0);
+        assert_int_equal(s.f->functions[i].gate.waiting_count, 0);
     }
     (void)pool_fixture_tear_down(&state);
 }

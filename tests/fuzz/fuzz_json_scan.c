@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "invoke/json_scan.h"
+#include "engine/base/json_scan.h"
 #include "tests/fuzz/target.h"
 
 static const struct json_limits small_limits = {.tokens_max = 20, .number_chars_max = 6};

@@ -20,8 +20,10 @@ CLOSED = ("SUCCEEDED", "FAILED", "TIMED_OUT", "STOPPED")
 class ApiError(Exception):
     """An answer of 400 and above."""
 
-    def __init__(self, status, name, message):
+    def __init__(self, status, name, message, reason=None, headers=None):
         super().__init__(f"{status} {name}: {message}")
+        self.reason = reason
+        self.headers = headers or {}
         self.status = status
         self.name = name
         self.message = message
@@ -61,7 +63,8 @@ def error_of(answer):
         body = {}
     name = answer.headers.get("x-amzn-errortype") or body.get("__type") or "Unknown"
     message = body.get("message") or body.get("Message") or repr(answer.body[:200])
-    return ApiError(answer.status, name.split(":")[0], message)
+    return ApiError(answer.status, name.split(":")[0], message, body.get("Reason"),
+                    answer.headers)
 
 
 class Api:
@@ -154,6 +157,16 @@ class Api:
         return self.request("POST", CALLBACKS + quote(callback_id) + "/" + operation, body)
 
     # --- Pawl's own ------------------------------------------------------------------
+
+    def create_key(self, description="test"):
+        """(id, secret) of a new access key."""
+        key = self.request("POST", "/pawl/v1/keys",
+                           json.dumps({"Description": description})).json()
+        return key["AccessKeyId"], key["SecretAccessKey"]
+
+    def add_runtime(self, name, directory):
+        return self.request("PUT", f"/pawl/v1/runtimes/{quote(name)}",
+                            json.dumps({"Directory": directory})).json()
 
     def logs(self, function, arn):
         path = f"/pawl/v1/logs/{quote(function)}?Execution={quote(arn)}"

@@ -15,3 +15,15 @@ def zip_files(files):
             with open(path, "rb") as file:
                 archive.writestr(info, file.read())
     return out.getvalue()
+
+
+def zip_texts(texts):
+    """{name in the zip: its text}."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in sorted(texts.items()):
+            info = zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0))
+            info.external_attr = 0o100644 << 16
+            info.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(info, text)
+    return out.getvalue()

@@ -73,6 +73,11 @@ class Daemon:
             self._judge()
             raise DaemonError(f"ended with {self.process.returncode}, see {self.log}")
 
+    def said(self, name):
+        """What the ready line has under NAME=..."""
+        words = (word.split("=", 1) for word in self.ready_line.split() if "=" in word)
+        return dict(words)[name]
+
     def is_alive(self):
         return self.process is not None and self.process.poll() is None
 

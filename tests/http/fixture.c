@@ -17,10 +17,12 @@ static size_t admit(void *arg, struct http_request *request)
 {
     struct fixture *f = arg;
 
-    (void)request;
     f->admitted++;
     if (f->on_admit != NULL) {
         f->on_admit(f);
+    }
+    if (f->on_head != NULL) {
+        f->on_head(f, request);
     }
     return f->body_bytes_max;
 }
@@ -93,6 +95,12 @@ void fixture_close(struct fixture *f)
     assert_int_equal(uv_loop_close(&f->loop), 0);
     assert_int_equal(access(f->path, F_OK), -1); /* its file went with it */
     assert_int_equal(rmdir(f->dir), 0);
+}
+
+void fixture_reopen(struct fixture *f, const struct http_limits *limits)
+{
+    fixture_close(f);
+    fixture_open(f, limits);
 }
 
 int set_up(void **state)

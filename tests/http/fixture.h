@@ -34,6 +34,7 @@ struct fixture {
     int held_count;
     char last[4096];                     /* of the newest request: "METHOD path?query body" */
     void (*on_admit)(struct fixture *f); /* or NULL */
+    void (*on_head)(struct fixture *f, struct http_request *request);   /* or NULL */
     void (*on_handle)(struct fixture *f, struct http_request *request); /* or NULL: answers */
 };
 
@@ -42,6 +43,8 @@ void fixture_open(struct fixture *f, const struct http_limits *limits);
 void fixture_close(struct fixture *f);
 int set_up(void **state);
 int tear_down(void **state);
+/* The same again, with other limits. */
+void fixture_reopen(struct fixture *f, const struct http_limits *limits);
 
 /* One turn of the loop, without sleeping longer than a millisecond. */
 void turn(struct fixture *f);

@@ -482,6 +482,9 @@ static void test_close_answers_what_is_in_flight_and_ends_the_idle(void **state)
     WAIT_FOR(f, f->held_count == 2);
     http_server_close(f->server, f, note_close);
     client_expect_end(&idle);
+    client_reply(&half, &reply); /* it may come again: nothing has been done */
+    assert_int_equal(reply.status, 503);
+    assert_non_null(strstr(reply.head, "retry-after: 1\r\n"));
     client_expect_end(&half);
     assert_int_equal(f->closed, 0);
     answer(f->held[0], "first");
@@ -548,14 +551,17 @@ static void test_router_may_close_the_server_at_the_head(void **state)
 {
     struct fixture *f = *state;
     struct client client;
+    struct reply reply;
 
     f->on_admit = close_at_head;
     client_open_tcp(&client, f);
     client_say(&client, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nok" NOW);
-    WAIT_FOR(f, f->closed == 1);
+    client_reply(&client, &reply);
+    assert_int_equal(reply.status, 503);
     client_expect_end(&client);
     assert_int_equal(f->handled, 0);
     client_close(&client);
+    WAIT_FOR(f, f->closed == 1);
 }
 
 static void kill_inside(struct fixture *f, struct http_request *request)

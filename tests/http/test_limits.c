@@ -141,12 +141,6 @@ static void test_chunks_are_limited_together(void **state)
     assert_int_equal(ask_with_chunks(f, 900, 99100), 413);
 }
 
-static void reopen(struct fixture *f, const struct http_limits *limits)
-{
-    fixture_close(f);
-    fixture_open(f, limits);
-}
-
 /* What one client's bodies fill, another's must wait for; and it is given back. */
 static void test_all_bodies_together_are_limited(void **state)
 {
@@ -156,7 +150,7 @@ static void test_all_bodies_together_are_limited(void **state)
     struct reply reply;
 
     limits.buffered_bytes_max = 1000;
-    reopen(f, &limits);
+    fixture_reopen(f, &limits);
     client_open_tcp(&holder, f);
     client_say(&holder, "POST /later HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n0123456789");
     WAIT_FOR(f, f->held_count == 1);
@@ -209,9 +203,11 @@ static void test_connections_are_limited(void **state)
     struct fixture *f = *state;
     struct http_limits limits = http_limits_default;
     struct client clients[5];
+    struct client local[6];
+    struct reply reply;
 
     limits.connections_max = 5;
-    reopen(f, &limits);
+    fixture_reopen(f, &limits);
     for (int i = 0; i < 5; i++) {
         client_open_tcp(&clients[i], f);
         ask_on(&clients[i]);
@@ -221,10 +217,21 @@ static void test_connections_are_limited(void **state)
     for (int i = 0; i < 5; i++) {
         ask_on(&clients[i]); /* they are not disturbed */
     }
+    for (int i = 0; i < 5; i++) {
+        client_open_unix(&local[i], f); /* nor is the operator kept out */
+        ask_on(&local[i]);
+    }
+    client_open_unix(&local[5], f);
+    client_say(&local[5], GET "\r\n");
+    client_reply(&local[5], &reply);
+    assert_int_equal(reply.status, 503);
     client_close(&clients[0]);
     WAIT_FOR(f, ask_again(f) == 200);
     for (int i = 1; i < 5; i++) {
         client_close(&clients[i]);
+    }
+    for (int i = 0; i < 6; i++) {
+        client_close(&local[i]);
     }
 }
 
@@ -236,7 +243,7 @@ static void test_connections_of_an_address_are_limited_but_not_of_the_unix_socke
     struct client local[10];
 
     limits.per_address_max = 3;
-    reopen(f, &limits);
+    fixture_reopen(f, &limits);
     for (int i = 0; i < 3; i++) {
         client_open_tcp(&tcp[i], f);
         ask_on(&tcp[i]);
@@ -265,7 +272,7 @@ static void test_flood_of_connections_ends_and_leaves_the_others_alone(void **st
     int told = 0;
 
     limits.connections_max = 1;
-    reopen(f, &limits);
+    fixture_reopen(f, &limits);
     client_open_tcp(&good, f);
     ask_on(&good);
     for (int i = 0; i < 300; i++) {
@@ -318,7 +325,7 @@ static void open_quick(struct fixture *f)
 
     limits.header_ms = 40;
     limits.idle_ms = 80;
-    reopen(f, &limits);
+    fixture_reopen(f, &limits);
 }
 
 static void expect_408(struct client *client)
@@ -459,7 +466,7 @@ static void test_answer_that_nobody_reads_is_given_up(void **state)
     limits.header_ms = 40;
     limits.idle_ms = 80;
     limits.connections_max = 1;
-    reopen(f, &limits);
+    fixture_reopen(f, &limits);
     f->on_handle = respond_much;
     client_open_tcp(&client, f);
     client_say(&client, GET "\r\n");

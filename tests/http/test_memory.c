@@ -48,8 +48,20 @@ struct scene {
 static size_t admit(void *arg, struct http_request *request)
 {
     (void)arg;
-    (void)request;
+    if (http_path(request).data[1] == 's') {
+        http_stream_body(request);
+    }
     return 1 << 20;
+}
+
+static void on_body(void *user, const struct http_piece *piece)
+{
+    struct http_request *request = user;
+
+    if (piece->event != HTTP_BODY_PIECE) {
+        assert_true(piece->event == HTTP_BODY_CUT || http_trailer(request, "x-type").len == 5);
+        http_respond(request, 200, NULL, (struct bytes){0});
+    }
 }
 
 /* Uses all that a handler can use. */
@@ -61,6 +73,11 @@ static void handle(void *arg, struct http_request *request)
     scene->handled++;
     (void)http_decode(request, http_path(request));
     http_add_header(request, "x-name", bytes_of_text("value"));
+    if (http_path(request).data[1] == 's') {
+        http_set_user(request, request, NULL);
+        http_read_body(request, on_body);
+        return;
+    }
     if (http_path(request).data[1] == 'b') {
         http_respond(request, 200, "text/plain", bytes_of(large, sizeof large));
         return;
@@ -104,6 +121,8 @@ static int connect_to(struct scene *scene)
 static const char text[] = "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
                            "POST /b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
                            "5\r\nhello\r\n0\r\n\r\n"
+                           "POST /s HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+                           "5\r\nhello\r\n0\r\nX-Type: later\r\n\r\n"
                            "GET /c HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
 
 /* Returns how many bytes came back before the connection ended. */
@@ -122,10 +141,12 @@ static size_t play(struct scene *scene)
 
 static bool open_scene(struct scene *scene)
 {
+    struct http_limits limits = http_limits_default;
+
     *scene = (struct scene){.closed = 0};
+    limits.trailer_bytes_max = 1000;
     assert_int_equal(uv_loop_init(&scene->f.loop), 0);
-    if (http_server_create(&scene->server, &scene->f.loop, &http_limits_default, scene, admit,
-                           handle) != 0) {
+    if (http_server_create(&scene->server, &scene->f.loop, &limits, scene, admit, handle) != 0) {
         return false;
     }
     return http_listen_tcp(scene->server, "127.0.0.1:0") == 0;

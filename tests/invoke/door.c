@@ -4,6 +4,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "invoke/moment.h"
+
 #define REQUEST_MAX 65536
 
 static void read_token(struct door *door)
@@ -30,7 +32,7 @@ int door_set_up(void **state)
     (void)snprintf(f->dir, sizeof f->dir, "/tmp/test_invoke.XXXXXX");
     assert_non_null(mkdtemp(f->dir));
     (void)snprintf(f->path, sizeof f->path, "%s/http.sock", f->dir);
-    assert_int_equal(verifier_create(&door->verifier, f->dir), 0);
+    assert_int_equal(verifier_create(&door->verifier, f->dir, "us-east-1", moment_now_ms()), 0);
     read_token(door);
     door->service = (struct service){.loop = &f->loop,
                                      .verifier = door->verifier,

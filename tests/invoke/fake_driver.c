@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "engine/driver/function_name.h"
 #include "journal/journal.h"
 
 struct fake fake;
@@ -106,6 +107,18 @@ void driver_invoke(struct driver *driver, struct invoke_request *request)
     }
 }
 
+bool fake_give_piece(struct bytes piece)
+{
+    fake.held_invoke->executed_version = fake.answer.executed_version;
+    return fake.held_invoke->on_piece(fake.held_invoke, piece);
+}
+
+void driver_invoke_resume(struct driver *driver, struct invoke_request *request)
+{
+    (void)driver;
+    fake.resumed += (request == fake.held_invoke) ? 1 : 0;
+}
+
 void driver_invoke_abandon(struct driver *driver, struct invoke_request *request)
 {
     (void)driver;
@@ -204,6 +217,8 @@ void driver_list(struct driver *driver, struct list_request *request)
     (void)driver;
     begin("list");
     note_bytes("function", request->function);
+    note_bytes("version", request->versions[0]);
+    note_bytes("other", request->versions[1]);
     note_bytes("name", request->execution_name);
     note_bytes("marker", request->marker);
     note(" statuses=%u after=%lld before=%lld items=%u kind=%u%s%s", request->statuses,
@@ -262,6 +277,10 @@ struct function *fake_add_function(const char *name, bool is_durable)
     function->name = strdup(name);
     function->arn = strdup(arn);
     function->latest = revision;
+    revision->function = function;
+    revision->qualifier = "$LATEST";
+    list_init(&function->revisions);
+    list_push_back(&function->revisions, &revision->link);
     revision->code_bytes = 123;
     revision->modified_ms = 1795422821977;
     set_code(revision);
@@ -309,6 +328,148 @@ struct function *function_next(const struct functions *functions, struct bytes a
     return NULL;
 }
 
+/* --- versions and aliases ---------------------------------------------------------------- */
+
+struct function_revision *fake_add_version(struct function *function)
+{
+    struct function_revision *version = &fake.versions[fake.version_count];
+    char *name = fake.version_names[fake.version_count++];
+
+    *version = *function->latest;
+    version->version = ++function->last_version;
+    (void)snprintf(name, sizeof fake.version_names[0], "%u", version->version);
+    version->qualifier = name;
+    return version;
+}
+
+struct function_revision *function_version_find(const struct function *function, uint32_t version)
+{
+    for (size_t i = 0; i < fake.version_count; i++) {
+        struct function_revision *found = &fake.versions[i];
+
+        if (found->function == function && found->version == version) {
+            return found->is_deleted ? NULL : found;
+        }
+    }
+    return NULL;
+}
+
+struct function_revision *function_version_next(const struct function *function, uint32_t after)
+{
+    for (size_t i = 0; i < fake.version_count; i++) {
+        struct function_revision *found = &fake.versions[i];
+
+        if (found->function == function && found->version > after && !found->is_deleted) {
+            return found;
+        }
+    }
+    return NULL;
+}
+
+static struct fake_alias *find_alias(const struct function *function, struct bytes name)
+{
+    for (size_t i = 0; i < fake.alias_count; i++) {
+        if (fake.aliases[i].function == function && bytes_equal(fake.aliases[i].alias.name, name)) {
+            return &fake.aliases[i];
+        }
+    }
+    return NULL;
+}
+
+void fake_add_alias(const struct function *function, const struct alias *alias)
+{
+    struct fake_alias *found = find_alias(function, alias->name);
+
+    found = (found != NULL) ? found : &fake.aliases[fake.alias_count++];
+    found->function = function;
+    found->alias = *alias;
+    memcpy(found->name, alias->name.data, alias->name.len);
+    found->alias.name = bytes_of(found->name, alias->name.len);
+    if (alias->description.len > 0) {
+        memmove(found->description, alias->description.data, alias->description.len);
+    }
+    found->alias.description = bytes_of(found->description, alias->description.len);
+}
+
+bool alias_find(const struct function *function, struct bytes name, struct alias *ret_alias)
+{
+    const struct fake_alias *found = find_alias(function, name);
+
+    if (found != NULL) {
+        *ret_alias = found->alias;
+    }
+    return found != NULL;
+}
+
+bool alias_next(const struct function *function, struct bytes after, struct alias *ret_alias)
+{
+    size_t i = 0;
+
+    while (after.data != NULL && !bytes_equal(fake.aliases[i++].alias.name, after)) {
+    }
+    while (i < fake.alias_count && fake.aliases[i].function != function) {
+        i++;
+    }
+    if (i < fake.alias_count) {
+        *ret_alias = fake.aliases[i].alias;
+    }
+    return i < fake.alias_count;
+}
+
+struct function_revision *function_resolve(const struct function *function, struct bytes qualifier,
+                                           uint64_t chance)
+{
+    struct fake_alias *alias = find_alias(function, qualifier);
+
+    (void)chance;
+    if (qualifier.len == 0 || bytes_equal(qualifier, bytes_of_text("$LATEST")) ||
+        (alias != NULL && alias->alias.version == 0)) {
+        return function->latest;
+    }
+    return function_version_find(function,
+                                 (alias != NULL) ? alias->alias.version : version_parse(qualifier));
+}
+
+static int change_alias(const char *what, struct bytes name)
+{
+    begin(what);
+    note_bytes("name", name);
+    return fake.refusal;
+}
+
+int alias_put(struct functions *functions, struct function *function, const struct alias *alias,
+              int64_t now_ms, void *arg, setting_cb cb)
+{
+    int r = change_alias("put alias", alias->name);
+
+    (void)functions;
+    (void)now_ms;
+    note(" version=%u other=%u weight=%g", alias->version, alias->other, alias->weight);
+    note_bytes("description", alias->description);
+    if (r == 0 && fake.alias_status == 0) {
+        fake_add_alias(function, alias);
+    }
+    if (r == 0) {
+        cb(arg, fake.alias_status);
+    }
+    return r;
+}
+
+int alias_delete(struct functions *functions, struct function *function, struct bytes name,
+                 void *arg, setting_cb cb)
+{
+    int r = change_alias("delete alias", name);
+
+    (void)functions;
+    (void)function;
+    if (r == 0) {
+        cb(arg, fake.alias_status);
+    }
+    return r;
+}
+
+/* --- changes ----------------------------------------------------------------------------- */
+
 static int change(const char *what, struct bytes name, const struct function_config *config,
                   struct bytes archive)
 {
@@ -328,30 +489,42 @@ static int change(const char *what, struct bytes name, const struct function_con
 }
 
 int function_create(struct functions *functions, struct bytes name,
-                    const struct function_config *config, struct bytes archive, int64_t now_ms,
-                    void *arg, function_changed_cb cb)
+                    const struct function_config *config, struct bytes archive, bool publishes,
+                    int64_t now_ms, void *arg, function_changed_cb cb)
 {
     char text[65] = "";
+    struct function *function = NULL;
     int r = change("create", name, config, archive);
 
     (void)functions;
     (void)now_ms;
+    note("%s", publishes ? " publish" : "");
     memcpy(text, name.data, (name.len < 64) ? name.len : 64);
-    if (r == 0) {
-        cb(arg, (fake.change_error == NULL) ? fake_add_function(text, config->is_durable) : NULL,
-           fake.change_error);
+    if (r != 0) {
+        return r;
     }
-    return r;
+    if (fake.change_error == NULL) {
+        function = fake_add_function(text, config->is_durable);
+    }
+    if (function != NULL && publishes) {
+        (void)fake_add_version(function);
+    }
+    cb(arg, function, fake.change_error);
+    return 0;
 }
 
 int function_update(struct functions *functions, struct function *function,
-                    const struct function_config *config, struct bytes archive, int64_t now_ms,
-                    void *arg, function_changed_cb cb)
+                    const struct function_config *config, struct bytes archive, bool publishes,
+                    int64_t now_ms, void *arg, function_changed_cb cb)
 {
     int r = change("update", bytes_of_text(function->name), config, archive);
 
     (void)functions;
     (void)now_ms;
+    note("%s", publishes ? " publish" : "");
+    if (r == 0 && publishes && fake.change_error == NULL) {
+        (void)fake_add_version(function);
+    }
     if (r == 0) {
         cb(arg, function, fake.change_error);
     }
@@ -366,6 +539,34 @@ int function_delete(struct functions *functions, struct function *function, void
     (void)functions;
     if (r == 0) {
         cb(arg, function, fake.change_error);
+    }
+    return r;
+}
+
+int function_publish(struct functions *functions, struct function *function,
+                     const char *description, int64_t now_ms, void *arg, function_changed_cb cb)
+{
+    int r = change("publish", bytes_of_text(function->name), NULL, (struct bytes){0});
+
+    (void)functions;
+    (void)now_ms;
+    note_bytes("description", bytes_of_text((description != NULL) ? description : ""));
+    if (r == 0) {
+        (void)fake_add_version(function);
+        cb(arg, function, fake.change_error);
+    }
+    return r;
+}
+
+int function_delete_version(struct functions *functions, struct function_revision *revision,
+                            void *arg, function_changed_cb cb)
+{
+    int r = change("delete version", bytes_of_text(revision->qualifier), NULL, (struct bytes){0});
+
+    (void)functions;
+    if (r == 0) {
+        revision->is_deleted = true;
+        cb(arg, revision->function, fake.change_error);
     }
     return r;
 }
@@ -410,4 +611,133 @@ int journal_backup(struct journal *journal, const char *dir, void *arg, journal_
     }
     cb(arg, fake.backup_status);
     return 0;
+}
+
+/* --- runtimes -------------------------------------------------------------------------- */
+
+struct runtimes *driver_runtimes(struct driver *driver)
+{
+    (void)driver;
+    return (struct runtimes *)(void *)&fake;
+}
+
+bool runtime_is_own(const char *name)
+{
+    return strncmp(name, "provided.", 9) == 0;
+}
+
+bool runtime_is_name(const char *name)
+{
+    return strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789.") == strlen(name);
+}
+
+const struct runtime *runtimes_next(const struct runtimes *runtimes, const char *after)
+{
+    (void)runtimes;
+    for (size_t i = 0; i < fake.runtime_count; i++) {
+        if (strcmp(fake.runtimes[i].name, after) > 0) {
+            return &fake.runtimes[i];
+        }
+    }
+    return NULL;
+}
+
+const char *runtimes_find(const struct runtimes *runtimes, const char *name)
+{
+    (void)runtimes;
+    for (size_t i = 0; i < fake.runtime_count; i++) {
+        if (strcmp(fake.runtimes[i].name, name) == 0) {
+            return fake.runtimes[i].directory;
+        }
+    }
+    return NULL;
+}
+
+bool runtimes_check(const struct runtimes *runtimes, const char *directory,
+                    char ret_why[RUNTIME_WHY_MAX])
+{
+    (void)runtimes;
+    if (fake.runtime_wrong == NULL) {
+        return true;
+    }
+    (void)snprintf(ret_why, RUNTIME_WHY_MAX, "%s %s", directory, fake.runtime_wrong);
+    return false;
+}
+
+int runtimes_change(struct runtimes *runtimes, const char *name, const char *directory, void *arg,
+                    runtimes_cb cb)
+{
+    (void)runtimes;
+    begin("runtime");
+    note(" name=%s directory=%s", name, (directory != NULL) ? directory : "-");
+    if (fake.runtime_refusal == 0) {
+        cb(arg, fake.runtime_status);
+    }
+    return fake.runtime_refusal;
+}
+
+/* --- access keys --------------------------------------------------------------------------- */
+
+struct access_keys *driver_access_keys(struct driver *driver)
+{
+    (void)driver;
+    return (struct access_keys *)(void *)&fake;
+}
+
+static struct access_key_info fake_key(const char *secret)
+{
+    return (struct access_key_info){.id = "AKIAIOSFODNN7EXAMPLE",
+                                    .secret = secret,
+                                    .description = "the \"CI\"",
+                                    .created_ms = 1764802628830,
+                                    .tenant = TENANT_DEFAULT,
+                                    .is_enabled = fake.is_key_enabled};
+}
+
+void access_keys_walk(const struct access_keys *keys, access_key_visit visit, void *arg)
+{
+    struct access_key_info info = fake_key(NULL);
+
+    (void)keys;
+    begin("keys");
+    for (int i = 0; i < 2; i++) {
+        visit(arg, &info);
+        info.is_enabled = !info.is_enabled;
+    }
+}
+
+static int answer_key(const char *name, struct bytes value, void *arg, access_key_cb cb,
+                      const char *secret)
+{
+    struct access_key_info info;
+
+    begin(name);
+    note_bytes("of", value);
+    if (fake.refusal == 0) {
+        info = fake_key(secret);
+        cb(arg, &info);
+    }
+    return fake.refusal;
+}
+
+int access_key_add(struct access_keys *keys, struct bytes description, int64_t now_ms, void *arg,
+                   access_key_cb cb)
+{
+    (void)keys;
+    (void)now_ms;
+    return answer_key("key-add", description, arg, cb, "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY");
+}
+
+int access_key_enable(struct access_keys *keys, struct bytes id, bool is_enabled, void *arg,
+                      access_key_cb cb)
+{
+    (void)keys;
+    fake.is_key_enabled = is_enabled;
+    return answer_key(is_enabled ? "key-enable" : "key-disable", id, arg, cb, NULL);
+}
+
+int access_key_remove(struct access_keys *keys, struct bytes id, void *arg, access_key_cb cb)
+{
+    (void)keys;
+    return answer_key("key-remove", id, arg, cb, NULL);
 }

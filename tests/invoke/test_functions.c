@@ -87,7 +87,8 @@ static void test_wrong_members_are_refused_with_lambdas_words(void **state)
         {WITH(",\"Layers\":[\"arn\"]"), "Layers are not offered"},
         {WITH(",\"FileSystemConfigs\":[{}]"), "FileSystemConfigs are not offered"},
         {WITH(",\"PackageType\":\"Image\""), "Container images are not offered"},
-        {WITH(",\"Publish\":true"), "Versions are not offered"},
+        {WITH(",\"Publish\":1"), "Publish"},
+        {WITH(",\"PublishTo\":\"LATEST_PUBLISHED\""), "PublishTo"},
         {WITH(",\"Architectures\":[\"sparc\"]"), "Architectures must be"},
         {WITH(",\"Handler2\":1,\"Timeout\":1,\"Timeout\":2"), "duplicate"},
         {"{\"FunctionName\":\"f\"}", "'role'"},
@@ -246,10 +247,24 @@ static void test_updates_that_cannot_be_are_refused(void **state)
            "{\"TenancyConfig\":{\"TenantIsolationMode\":\"PER_TENANT\"}}", 400, "TenancyConfig");
     EXPECT(door, "PUT " F "/f/configuration", "", "{\"RevisionId\":\"x\"}", 412,
            "PreconditionFailedException");
-    EXPECT(door, "PUT " F "/f/code", "", "{\"ZipFile\":\"UEsF\",\"Publish\":true}", 400,
-           "Versions");
-    EXPECT(door, "PUT " F "/f/code", "", "{\"ZipFile\":\"UEsF\",\"DryRun\":true}", 200);
+    EXPECT(door, "PUT " F "/f/code", "", "{\"ZipFile\":\"UEsF\",\"Architectures\":[\"mips\"]}", 400,
+           "Architectures");
+    EXPECT(door, "PUT " F "/f/code", "", "{\"S3Bucket\":\"b\",\"S3Key\":\"k\"}", 400, "ZipFile",
+           "pawl deploy");
+    EXPECT(door, "PUT " F "/f/code", "", "{\"RevisionId\":\"x\",\"ZipFile\":\"UEsF\"}", 412,
+           "PreconditionFailedException");
     EXPECT(door, "PUT " F "/g/code", "", "{\"ZipFile\":\"UEsF\"}", 404, "not found");
+    assert_int_equal(fake.asks, 0);
+}
+
+/* What it would be is shown; nothing is changed. */
+static void test_a_dry_run_shows_the_new_code(void **state)
+{
+    struct door *door = *state;
+
+    fake_add_function("f", false);
+    EXPECT(door, "PUT " F "/f/code", "", "{\"ZipFile\":\"UEsF\",\"DryRun\":true}", 200,
+           "\"CodeSize\":3", "\"CodeSha256\":\"euI1XbQb7JgBxqQrdFcuuBVttvfMK9QqsDxyxdfwxus=\"");
     assert_int_equal(fake.asks, 0);
 }
 
@@ -278,6 +293,7 @@ int main(void)
         TEST(test_lists_have_pages),
         TEST(test_updates_change_what_is_given),
         TEST(test_updates_that_cannot_be_are_refused),
+        TEST(test_a_dry_run_shows_the_new_code),
         TEST(test_deleting_is_204),
     };
 

@@ -54,10 +54,15 @@ static int ask_tcp(struct door *door, const struct route *route, const char *hea
 
 static void test_no_route_is_reached_over_tcp_without_credentials(void **state)
 {
-    static const char *const headers[] = {
-        "Host: localhost\r\n",
-        "Host: localhost\r\nAuthorization: Bearer " NO_TOKEN "\r\n",
-        "Host: localhost\r\nAuthorization: AWS4-HMAC-SHA256 Credential=a/b/c\r\n",
+    static const struct {
+        const char *headers;
+        int status;
+        const char *name;
+    } tries[] = {
+        {"Host: localhost\r\n", 403, "MissingAuthenticationTokenException"},
+        {"Host: localhost\r\nAuthorization: Bearer " NO_TOKEN "\r\n", 403, "AccessDeniedException"},
+        {"Host: localhost\r\nAuthorization: AWS4-HMAC-SHA256 Credential=a/b/c\r\n", 400,
+         "IncompleteSignatureException"},
     };
     struct door *door = *state;
     struct reply reply;
@@ -65,9 +70,9 @@ static void test_no_route_is_reached_over_tcp_without_credentials(void **state)
 
     fake_add_function("f", true);
     for (const struct route *route = routes; route->name != NULL; route++) {
-        for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++) {
-            assert_int_equal(ask_tcp(door, route, headers[i], &reply), 403);
-            assert_non_null(strstr(reply.head, "x-amzn-errortype: AccessDeniedException"));
+        for (size_t i = 0; i < sizeof tries / sizeof tries[0]; i++) {
+            assert_int_equal(ask_tcp(door, route, tries[i].headers, &reply), tries[i].status);
+            assert_non_null(strstr(reply.head, tries[i].name));
             count++;
         }
     }
@@ -170,14 +175,74 @@ static void test_unknown_operations_are_named(void **state)
 {
     struct door *door = *state;
 
-    EXPECT(door, "POST " F "/f/versions", "", "{}", 404, "PublishVersion",
-           "UnknownOperationException");
-    EXPECT(door, "GET /2019-09-25/functions/f/event-invoke-config/list/", "", NULL, 404,
-           "ListFunctionEventInvokeConfigs");
+    EXPECT(door, "POST /2015-03-31/event-source-mappings", "", "{}", 404,
+           "CreateEventSourceMapping", "UnknownOperationException");
     EXPECT(door, "GET /elsewhere", "", NULL, 404, "There is no operation GET /elsewhere.");
     EXPECT(door, "PATCH " F "/f", "", NULL, 405, "PATCH is not a method of this path");
     EXPECT(door, "GET " F "/%zz", "", NULL, 400, "percent-encoding");
     EXPECT(door, "GET /pawl/v1/executions?Kind=%4", "", NULL, 400, "percent-encoding");
+}
+
+/* --- access keys ------------------------------------------------------------------------ */
+
+#define KEYS "/pawl/v1/keys"
+#define KEY_ID "AKIAIOSFODNN7EXAMPLE"
+
+static void test_access_keys_are_told_with_their_secret_once(void **state)
+{
+    struct door *door = *state;
+    struct reply reply;
+
+    fake.is_key_enabled = true;
+    EXPECT(door, "POST " KEYS, "", "{\"Description\":\"the CI\"}", 201, "\"AccessKeyId\":\"" KEY_ID,
+           "\"SecretAccessKey\":\"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\"",
+           "\"Status\":\"Active\"", "\"Account\":\"123456789012\"", "\"CreateDate\":1764802628.83",
+           "\"Description\":\"the \\\"CI\\\"\"");
+    assert_string_equal(fake.asked, "key-add of=the CI");
+    door_ask(door, "GET " KEYS, "", NULL, &reply);
+    assert_int_equal(reply.status, 200);
+    assert_null(strstr((const char *)reply.body.data, "Secret"));
+    assert_non_null(strstr((const char *)reply.body.data, "{\"Keys\":[{\"AccessKeyId\""));
+    assert_non_null(strstr((const char *)reply.body.data, "\"Status\":\"Inactive\""));
+}
+
+static void test_access_keys_are_switched_and_removed(void **state)
+{
+    struct door *door = *state;
+
+    EXPECT(door, "POST " KEYS "/" KEY_ID "/disable", "", NULL, 200, "\"Status\":\"Inactive\"");
+    assert_string_equal(fake.asked, "key-disable of=" KEY_ID);
+    EXPECT(door, "POST " KEYS "/" KEY_ID "/enable", "", NULL, 200, "\"Status\":\"Active\"");
+    assert_string_equal(fake.asked, "key-enable of=" KEY_ID);
+    EXPECT(door, "DELETE " KEYS "/" KEY_ID, "", NULL, 204);
+    assert_string_equal(fake.asked, "key-remove of=" KEY_ID);
+}
+
+static void test_refusals_of_access_keys_are_named(void **state)
+{
+    static const struct {
+        int refusal;
+        int status;
+        const char *name;
+    } refusals[] = {
+        {ACCESS_KEY_NOT_FOUND, 404, "ResourceNotFoundException"},
+        {ACCESS_KEY_BUSY, 409, "ResourceConflictException"},
+        {ACCESS_KEY_TOO_MANY, 402, "ServiceQuotaExceededException"},
+        {ACCESS_KEY_FULL, 429, "TooManyRequestsException"},
+        {ERR_NOMEM, 500, "ServiceException"},
+    };
+    struct door *door = *state;
+
+    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
+        fake.refusal = refusals[i].refusal;
+        EXPECT(door, "POST " KEYS, "", "{}", refusals[i].status, refusals[i].name);
+        EXPECT(door, "POST " KEYS "/" KEY_ID "/enable", "", NULL, refusals[i].status,
+               refusals[i].name);
+        EXPECT(door, "DELETE " KEYS "/" KEY_ID, "", NULL, refusals[i].status, refusals[i].name);
+    }
+    fake.refusal = 0;
+    EXPECT(door, "POST " KEYS, "", "{\"Description\":7}", 400, "Description");
+    EXPECT(door, "POST " KEYS, "", "[]", 400, "InvalidRequestContentException");
 }
 
 /* --- invoke ---------------------------------------------------------------------------- */
@@ -197,7 +262,7 @@ static void test_invoke_carries_headers_both_ways(void **state)
            "{\"p\":1}", 200, "x-amz-executed-version: $LATEST",
            "x-amz-durable-execution-arn: " EXECUTION,
            "x-amz-log-result: U1RBUlQgeAo=", "{\"r\":1}");
-    assert_string_equal(fake.asked, "invoke function=f:$LATEST qualifier=$LATEST type=sync "
+    assert_string_equal(fake.asked, "invoke function=f qualifier=$LATEST type=sync "
                                     "payload={\"p\":1} name=order-7 tenant=blue team "
                                     "context={\"a\":1} trace=Root=1 log");
 }
@@ -230,10 +295,12 @@ static void test_errors_of_the_driver_are_passed_on(void **state)
 {
     struct door *door = *state;
 
-    fake.error = (struct driver_error){429, "TooManyRequestsException", "Rate exceeded"};
+    fake.error = (struct driver_error){
+        .http_status = 429, .name = "TooManyRequestsException", .message = "Rate exceeded"};
     EXPECT(door, "POST " F "/f/invocations", "", "{}", 429, "retry-after: 1",
            "x-amzn-errortype: TooManyRequestsException", "Rate exceeded");
-    fake.error = (struct driver_error){500, "ServiceException", "no"};
+    fake.error =
+        (struct driver_error){.http_status = 500, .name = "ServiceException", .message = "no"};
     EXPECT(door, "POST " F "/f/invocations", "", "{}", 500, "\"Type\":\"Service\"");
 }
 
@@ -378,7 +445,8 @@ static void test_stop_and_redrive(void **state)
     EXPECT(door, "POST " D "/stop", "", "[]", 400, "it is not an object");
     EXPECT(door, "POST /pawl/v1/executions/" EXECUTION_PATH "/redrive", "", "{}", 200, "{}");
     expect_asked("driver_redrive arn=" EXECUTION);
-    fake.error = (struct driver_error){404, "ResourceNotFoundException", "gone"};
+    fake.error = (struct driver_error){
+        .http_status = 404, .name = "ResourceNotFoundException", .message = "gone"};
     EXPECT(door, "POST " D "/stop", "", "{}", 404, "ResourceNotFoundException");
 }
 
@@ -395,7 +463,8 @@ static void test_callbacks(void **state)
     EXPECT(door, "POST " C "/heartbeat", "", "", 200, "{}");
     EXPECT(door, "POST /2025-12-01/durable-execution-callbacks/a-b/succeed", "", "", 400,
            "callbackId");
-    fake.error = (struct driver_error){400, "CallbackTimeoutException", "late"};
+    fake.error = (struct driver_error){
+        .http_status = 400, .name = "CallbackTimeoutException", .message = "late"};
     EXPECT(door, "POST " C "/succeed", "", "", 400, "CallbackTimeoutException");
 }
 
@@ -468,7 +537,7 @@ static void test_lists_are_filtered_by_the_driver(void **state)
            "Statuses=RUNNING&Statuses=FAILED&StartedAfter=2025-12-03T22%3A57%3A08.830Z&"
            "StartedBefore=2025-12-04T00%3A00%3A00%2B01%3A00&ReverseOrder=true&MaxItems=3&Marker=m",
            "", NULL, 200, "DurableExecutions");
-    assert_string_equal(fake.asked, "list function=f name=n marker=m statuses=10 "
+    assert_string_equal(fake.asked, "list function=f version=$LATEST name=n marker=m statuses=10 "
                                     "after=1764802628830 before=1764802800000 items=3 kind=1 "
                                     "oldest");
     EXPECT(door, "GET /2025-12-01/functions/g/durable-executions", "", NULL, 404, "not found");
@@ -526,7 +595,8 @@ static void test_sorting_without_an_end_is_given_up(void **state)
 
     fake.json = "{\"Executions\":[],\"NextMarker\":\"more\"}";
     EXPECT(door, "GET /pawl/v1/executions?Sort=name", "", NULL, 400, "Narrow it down");
-    fake.error = (struct driver_error){429, "TooManyRequestsException", "later"};
+    fake.error = (struct driver_error){
+        .http_status = 429, .name = "TooManyRequestsException", .message = "later"};
     EXPECT(door, "GET /pawl/v1/executions?Sort=name", "", NULL, 429, "later");
 }
 
@@ -663,6 +733,8 @@ static void test_a_failed_allocation_ends_one_request(void **state)
     static const char *const texts[] = {
         "POST " F "/f/invocations HTTP/1.1\r\nHost: x\r\nX-Amz-Log-Type: Tail\r\n"
         "X-Amz-Client-Context: e30=\r\nContent-Length: 2\r\n\r\n{}",
+        "POST /2021-11-15/functions/f/response-streaming-invocations HTTP/1.1\r\nHost: x\r\n"
+        "X-Amz-Log-Type: Tail\r\nContent-Length: 2\r\n\r\n{}",
         "POST " F " HTTP/1.1\r\nHost: x\r\nContent-Length: 130\r\n\r\n"
         "{\"FunctionName\":\"g\",\"Role\":\"r\",\"Runtime\":\"x\",\"Handler\":\"h\",\"Code\":"
         "{\"ZipFile\":\"UEsF\"},\"Environment\":{\"Variables\":{\"A\":\"123456\"}}}  ",
@@ -706,6 +778,9 @@ int main(void)
         UNIX(test_every_answer_has_a_request_id_of_its_own),
         UNIX(test_errors_have_lambdas_form),
         UNIX(test_unknown_operations_are_named),
+        UNIX(test_access_keys_are_told_with_their_secret_once),
+        UNIX(test_access_keys_are_switched_and_removed),
+        UNIX(test_refusals_of_access_keys_are_named),
         UNIX(test_invoke_carries_headers_both_ways),
         UNIX(test_function_errors_are_200_with_a_header),
         UNIX(test_events_are_202_and_dry_runs_204),

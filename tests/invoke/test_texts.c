@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
+#include "engine/driver/function_name.h"
 #include "invoke/base64.h"
-#include "invoke/function_name.h"
 #include "invoke/moment.h"
 #include "invoke/router.h"
 

@@ -126,19 +126,31 @@ static int write_text(const char *path, const char *text)
     return (len > 0) ? 0 : -1;
 }
 
+/* Its files belong to a group as well, which must be known in the namespace. */
+static int map_self(unsigned uid, unsigned gid)
+{
+    char users[64];
+    char groups[64];
+
+    (void)snprintf(users, sizeof users, "0 %u 1", uid);
+    (void)snprintf(groups, sizeof groups, "0 %u 1", gid);
+    if (write_text("/proc/self/uid_map", users) != 0 ||
+        write_text("/proc/self/setgroups", "deny") != 0) {
+        return -1;
+    }
+    return write_text("/proc/self/gid_map", groups);
+}
+
 static int enter_namespaces(void)
 {
-    char map[64];
     unsigned uid = getuid();
+    unsigned gid = getgid();
 
     if (unshare(CLONE_NEWNS | ((uid != 0) ? CLONE_NEWUSER : 0)) != 0) {
         return -1;
     }
-    if (uid != 0) {
-        (void)snprintf(map, sizeof map, "0 %u 1", uid);
-        if (write_text("/proc/self/uid_map", map) != 0) {
-            return -1;
-        }
+    if (uid != 0 && map_self(uid, gid) != 0) {
+        return -1;
     }
     if (mkdir(DISK, 0700) != 0 && errno != EEXIST) {
         return -1;

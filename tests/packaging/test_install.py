@@ -14,7 +14,10 @@ import unittest
 
 ROOT, BUILD, MESON, CC = (sys.argv.pop(1) for _ in range(4))
 FILES = ("bin/pawl", "include/pawl/pawl.h", "share/man/man1/pawl.1", "share/man/man5/pawl.conf.5",
-         "share/bash-completion/completions/pawl", "lib/systemd/system/pawl.service")
+         "share/bash-completion/completions/pawl", "lib/systemd/system/pawl.service",
+         "share/pawl/runtimes/python3.11/bootstrap", "share/pawl/runtimes/nodejs22.x/make",
+         "share/pawl/runtimes/nodejs22.x/bootstrap.sh",
+         "share/pawl/runtimes/nodejs22.x/node-path.mjs")
 
 
 def run(*command, **more):

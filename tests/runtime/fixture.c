@@ -296,6 +296,8 @@ void run_start(struct run *run, struct fixture *f, const char *command,
     const struct environment_spec spec = {
         .code = (wish->code != NULL) ? wish->code : "probe",
         .program = wish->program,
+        .layers = wish->layers,
+        .runtime = wish->runtime,
         .env = env,
         .grants = wish->grants,
         .grant_count = wish->grant_count,
@@ -303,6 +305,7 @@ void run_start(struct run *run, struct fixture *f, const char *command,
         .tmp_mb = (wish->tmp_mb != 0) ? wish->tmp_mb : 8,
         .pids_max = (wish->pids_max != 0) ? wish->pids_max : 64,
         .files_max = 256,
+        .has_door = wish->has_door,
     };
 
     memset(run, 0, sizeof *run);

@@ -62,12 +62,15 @@ struct run {
 struct run_options {
     const char *code; /* NULL: "probe" */
     const char *program;
+    const char *layers;
+    const char *runtime;
     const char *extra_env;
     struct grant grants[2];
     size_t grant_count;
     uint32_t memory_mb; /* 0: 128 */
     uint32_t pids_max;  /* 0: 64 */
     uint32_t tmp_mb;    /* 0: 8 */
+    bool has_door;
 };
 
 void run_start(struct run *run, struct fixture *f, const char *command,

@@ -538,6 +538,118 @@ static void loopback(void)
     tell("host port", connect(client, (struct sockaddr *)&outside, sizeof outside));
 }
 
+/* --- the door ------------------------------------------------------------------------- */
+
+static struct sockaddr_in door_address(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    const char *api = getenv("AWS_LAMBDA_RUNTIME_API");
+    const char *port = (api != NULL) ? strrchr(api, ':') : NULL;
+
+    address.sin_port = htons((uint16_t)((port != NULL) ? strtol(port + 1, NULL, 10) : 9001));
+    return address;
+}
+
+static long reach_door(void)
+{
+    struct sockaddr_in address = door_address();
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    return connect(fd, (struct sockaddr *)&address, sizeof address);
+}
+
+/* Says PROBE_WORD there, and prints what comes back. */
+static void door(void)
+{
+    struct sockaddr_in address = door_address();
+    const char *word = getenv("PROBE_WORD");
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    char answer[64] = "";
+
+    printf("api %s endpoint %s\n", getenv("AWS_LAMBDA_RUNTIME_API"),
+           getenv("AWS_ENDPOINT_URL_LAMBDA"));
+    tell("door", connect(fd, (struct sockaddr *)&address, sizeof address));
+    (void)write(fd, (word != NULL) ? word : "word", (word != NULL) ? strlen(word) : 4);
+    (void)read(fd, answer, sizeof answer - 1);
+    printf("heard %s\n", answer);
+}
+
+/* On the door's port, with an option set first. */
+static long listen_at_door(int family, int option, bool is_any)
+{
+    struct sockaddr_in address = door_address();
+    struct sockaddr_in6 address6 = {.sin6_family = AF_INET6, .sin6_port = address.sin_port};
+    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int on = 1;
+    int r;
+
+    if (option != 0) {
+        (void)setsockopt(fd, SOL_SOCKET, option, &on, sizeof on);
+    }
+    address.sin_addr.s_addr = is_any ? htonl(INADDR_ANY) : address.sin_addr.s_addr;
+    r = (family == AF_INET6) ? bind(fd, (struct sockaddr *)&address6, sizeof address6)
+                             : bind(fd, (struct sockaddr *)&address, sizeof address);
+    return (r == 0) ? listen(fd, 8) : r;
+}
+
+/* A descriptor of the program's, to the daemon: the kernel takes it, nobody receives it. */
+static long send_descriptor(void)
+{
+    char byte = 0;
+    struct iovec piece = {.iov_base = &byte, .iov_len = 1};
+    union {
+        struct cmsghdr head;
+        char room[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    struct msghdr message = {.msg_iov = &piece,
+                             .msg_iovlen = 1,
+                             .msg_control = control.room,
+                             .msg_controllen = sizeof control.room};
+    struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
+    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(sizeof fd);
+    memcpy(CMSG_DATA(rights), &fd, sizeof fd);
+    return sendmsg((int)strtol(getenv("PAWL_FD"), NULL, 10), &message, 0);
+}
+
+static long raise_net(void)
+{
+    struct {
+        char name[16];
+        short flags;
+        char rest[22];
+    } request = {.name = "lo", .flags = 0};
+
+    return ioctl(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), 0x8914 /* SIOCSIFFLAGS */,
+                 &request);
+}
+
+static void attack_door(void)
+{
+    ATTACK("reach", reach_door());
+    ATTACK("listen", listen_at_door(AF_INET, 0, false));
+    ATTACK("listen reuse", listen_at_door(AF_INET, SO_REUSEADDR, false));
+    ATTACK("listen share", listen_at_door(AF_INET, SO_REUSEPORT, false));
+    ATTACK("listen any", listen_at_door(AF_INET, SO_REUSEADDR, true));
+    ATTACK("listen any share", listen_at_door(AF_INET, SO_REUSEPORT, true));
+    ATTACK("listen six", listen_at_door(AF_INET6, SO_REUSEADDR, true));
+    ATTACK("lo down", raise_net());
+    ATTACK("send descriptor", send_descriptor());
+}
+
+static void view_layers(void)
+{
+    list("opt", "/opt");
+    list("runtime", "/var/runtime");
+    ATTACK("write opt", make_file("/opt/file"));
+    ATTACK("write runtime", make_file("/var/runtime/file"));
+    ATTACK("write opt file", open_rw("/opt/layered"));
+    printf("program %s\n", getenv("PROBE"));
+}
+
 /* A grandchild that has left the session and ignores what it can; it is known to run. */
 static void linger(void)
 {
@@ -626,6 +738,9 @@ static const struct {
     {"live", live},
     {"grant", connect_granted},
     {"loopback", loopback},
+    {"door", door},
+    {"attack door", attack_door},
+    {"layers", view_layers},
     {"linger", linger},
     {"echo", echo},
     {"wait", wait_forever},

@@ -26,6 +26,8 @@ static const char *const names[BUGS] = {
     [BUG_FORGET_CHANGE] = "forget-change",
     [BUG_LOSE_CALLBACK] = "lose-callback",
     [BUG_NAME_TWICE] = "name-twice",
+    [BUG_TELL_ONCE] = "tell-once",
+    [BUG_TOLD_EARLY] = "told-early",
 };
 
 const char *bug_name(enum bug bug)

@@ -27,6 +27,8 @@ enum bug {
     BUG_FORGET_CHANGE,   /* leaves operations that changed out of an answer */
     BUG_LOSE_CALLBACK,   /* answers a callback, and drops it */
     BUG_NAME_TWICE,      /* does not look for a name in the journal */
+    BUG_TELL_ONCE,       /* does not tell a destination again after a crash */
+    BUG_TOLD_EARLY,      /* an end is noted to be told before it is */
     BUGS,
 };
 

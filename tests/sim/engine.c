@@ -23,7 +23,8 @@ struct message *message_make(struct world *world, enum command_kind kind, uint32
     if (message == NULL) {
         return NULL; /* the network is full; everybody tries again later */
     }
-    *message = (struct message){.state = MESSAGE_FLYING, .slot = slot, .worker = WORKERS_MAX};
+    *message = (struct message){
+        .state = MESSAGE_FLYING, .slot = slot, .worker = WORKERS_MAX, .from_slot = NO_SLOT};
     message->command.kind = kind;
     message->kind_said = kind;
     message->command.exec_id = world->slots[slot].id;
@@ -118,6 +119,28 @@ static void tell_parent(struct world *world, uint32_t slot)
     }
 }
 
+/* From the durable records, as the driver does it from the views. */
+static void tell_listener(struct world *world, uint32_t number)
+{
+    const struct slot *slot = &world->slots[number];
+    const struct exec *exec = core_find(world->core, &slot->id);
+    struct message *message;
+
+    if (exec == NULL || exec_destination(exec).len == 0 || exec->is_parent_notified) {
+        return;
+    }
+    message = message_make(world, COMMAND_START, LISTENER_OF(number));
+    if (message == NULL) {
+        return; /* asked again */
+    }
+    story_start(&world->slots[LISTENER_OF(number)], message, NULL, NULL);
+    message->command.started.payload = story_news(&slot->tape.records[0], slot->facts.end);
+    message->from_slot = number;
+    if (world->bug == BUG_TOLD_EARLY) {
+        (void)message_make(world, COMMAND_NOTIFIED, number);
+    }
+}
+
 static void start_child(struct world *world, uint32_t slot, struct op *op)
 {
     uint32_t spec = spec_of(op->id);
@@ -178,13 +201,16 @@ static void perform(struct world *world, uint32_t slot, const struct action *act
         if (world->bug != BUG_CLOSED_ONCE || !is_tick) {
             tell_parent(world, slot);
         }
+        if (world->bug != BUG_TELL_ONCE || !is_tick) {
+            tell_listener(world, slot);
+        }
         break;
     }
 }
 
 static void notified(struct world *world, const struct message *message)
 {
-    if (message->command.kind == COMMAND_CHAINED_ENDED && message->from_slot != NO_SLOT) {
+    if (message->from_slot != NO_SLOT) {
         (void)message_make(world, COMMAND_NOTIFIED, message->from_slot);
     }
 }

@@ -274,14 +274,38 @@ static bool is_about_op(enum record_kind kind)
 }
 
 /* A parent is noted when it has the result, or has no use for it any more. */
-static void judge_notified(struct world *world, const struct slot *slot)
+static void judge_parent(struct world *world, const struct record *started)
 {
-    const struct record *started = &slot->tape.records[0];
     const struct facts *parent = &world->slots[slot_of(world, &started->parent_exec)].facts;
     const struct op_facts *op = &parent->ops[spec_of(started->parent_op)];
 
     law(world, parent->is_closed || op->has_note || is_over(op->status),
         "the parent has what it is noted to know");
+}
+
+/* A destination when what tells it stands in the log, and says how it ended. */
+static void judge_told(struct world *world, const struct slot *slot)
+{
+    const struct slot *listener = &world->slots[LISTENER_OF((uint32_t)(slot - world->slots))];
+    struct bytes news = story_news(&slot->tape.records[0], slot->facts.end);
+
+    law(world, news.len > 0, "only an end with a destination is noted to be told");
+    law(world, listener->tape.count > 0, "the destination has what it is noted to know");
+    if (listener->tape.count > 0) {
+        law(world, bytes_equal(listener->tape.records[0].payload, news),
+            "a destination is told how it ended");
+    }
+}
+
+static void judge_notified(struct world *world, const struct slot *slot)
+{
+    const struct record *started = &slot->tape.records[0];
+
+    if (id_is_none(&started->parent_exec)) {
+        judge_told(world, slot);
+    } else {
+        judge_parent(world, started);
+    }
 }
 
 void judge_records(struct world *world, const struct frame *frame)
@@ -380,6 +404,11 @@ void judge_end(struct world *world)
         law(world, slot->facts.is_closed, "everything ends when faults stop");
         law(world, id_is_none(&slot->tape.records[0].parent_exec) || slot->facts.is_notified,
             "every parent knows of its children's ends");
+        law(world,
+            story_news(&slot->tape.records[0], slot->facts.end).len == 0 || slot->facts.is_notified,
+            "every destination knows of the end");
+        law(world, i < LISTENER_OF(0) || world->slots[i - LISTENER_OF(0)].facts.is_notified,
+            "a listener is told by nobody else");
         judge_same(world, i);
     }
 }

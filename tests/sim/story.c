@@ -76,7 +76,7 @@ static void fill_spec(struct world *world, struct program *program, struct spec 
     spec->is_cancelled = (spec->kind == SPEC_WAIT || spec->kind == SPEC_INVOKE) && one_in(world, 4);
     spec->replay_children = one_in(world, 2);
     spec->child = NO_SLOT;
-    if (spec->kind == SPEC_INVOKE && *free_child < SLOTS) {
+    if (spec->kind == SPEC_INVOKE && *free_child < LISTENER_OF(0)) {
         spec->child = (*free_child)++;
     }
 }
@@ -107,13 +107,25 @@ static void fill_program(struct world *world, struct program *program, uint32_t 
     }
 }
 
+static struct id slot_id(uint32_t slot)
+{
+    return (struct id){.bytes = {[0] = 1, [15] = (uint8_t)(slot + 1)}};
+}
+
+static struct id listener_id(uint32_t slot)
+{
+    return slot_id(LISTENER_OF(slot));
+}
+
 static void fill_slots(struct world *world)
 {
     for (uint32_t i = 0; i < SLOTS; i++) {
         struct slot *slot = &world->slots[i];
 
-        slot->id = (struct id){.bytes = {[0] = 1, [15] = (uint8_t)(i + 1)}};
+        slot->id = slot_id(i);
         slot->is_child = i >= 2 * NAMES;
+        slot->tells_success = !slot->is_child && one_in(world, 2);
+        slot->tells_failure = !slot->is_child && one_in(world, 2);
         slot->program = &world->programs[slot->is_child ? i - NAMES : i / 2];
         slot->kind = (slot->is_child && i % 2 == 0) ? EXEC_EVENT : EXEC_DURABLE;
         (void)snprintf(slot->name, sizeof slot->name, slot->is_child ? "child-%u" : "name-%u",
@@ -125,6 +137,17 @@ static void fill_slots(struct world *world)
             world->slots[(size_t)2 * i + 1].kind = EXEC_EVENT;
         }
     }
+}
+
+struct bytes story_news(const struct record *started, enum record_kind end)
+{
+    if (end == EXECUTION_SUCCEEDED && started->on_success.len > 0) {
+        return bytes_of_text("it went well");
+    }
+    if ((end == EXECUTION_FAILED || end == EXECUTION_TIMED_OUT) && started->on_failure.len > 0) {
+        return bytes_of_text("it failed");
+    }
+    return bytes_of_text("");
 }
 
 /* --- the beginning and the end --------------------------------------------------------- */
@@ -145,6 +168,11 @@ void story_start(const struct slot *child, struct message *message, const struct
         .event_age_s = 200,
         .digest = {(uint8_t)(child->is_child ? 2 : 1)},
     };
+    if (child->tells_success || child->tells_failure) {
+        message->command.started.request_id = listener_id((uint32_t)(child->id.bytes[15] - 1));
+        message->command.started.on_success = bytes_of_text(child->tells_success ? "arn:g" : "");
+        message->command.started.on_failure = bytes_of_text(child->tells_failure ? "arn:h" : "");
+    }
     if (parent != NULL) {
         message->command.started.parent_exec = parent->id;
         message->command.started.parent_op = bytes_of_text(op_id);
@@ -175,7 +203,7 @@ void story_begin(struct world *world, uint64_t seed, enum bug bug)
     if (one_in(world, 4)) {
         world->limits.waiting_max = 1 + pick(world, 3);
     }
-    for (uint32_t i = 0; i < NAMES + CHILDREN; i++) {
+    for (uint32_t i = 0; i < PROGRAMS; i++) {
         fill_program(world, &world->programs[i], &free_child);
     }
     fill_slots(world);

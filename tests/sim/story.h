@@ -16,9 +16,12 @@
 #include "tests/core/tape.h"
 #include "tests/sim/bug.h"
 
-#define NAMES 3U    /* executions that clients start, by name */
-#define CHILDREN 6U /* executions that chained invokes start */
-#define SLOTS (2 * NAMES + CHILDREN)
+#define NAMES 3U              /* executions that clients start, by name */
+#define CHILDREN 6U           /* executions that chained invokes start */
+#define LISTENERS (2 * NAMES) /* executions that are told how those of clients ended */
+#define SLOTS (2 * NAMES + CHILDREN + LISTENERS)
+#define PROGRAMS (NAMES + CHILDREN + LISTENERS)
+#define LISTENER_OF(slot) (2 * NAMES + CHILDREN + (slot))
 #define SPECS_MAX 7U
 #define WORKERS_MAX 48U
 #define MESSAGES_MAX 128U
@@ -99,7 +102,9 @@ struct slot {
     struct id id;
     char name[16];
     enum exec_kind kind;
-    bool is_child;
+    bool is_child; /* or a listener: started by an execution */
+    bool tells_success;
+    bool tells_failure;
     const struct program *program;
 
     /* durable */
@@ -135,7 +140,7 @@ struct message {
     uint32_t worker; /* WORKERS_MAX: not from a worker */
     uint32_t worker_serial;
     uint32_t attempt_said;
-    uint32_t from_slot; /* CHAINED_ENDED: the child */
+    uint32_t from_slot; /* CHAINED_ENDED: the child; START of a listener: whose end it is */
     bool may_be_invalid;
     int64_t world_ms; /* when it was applied */
     struct op_update updates[UPDATES_ROOM];
@@ -196,7 +201,7 @@ struct world {
     struct core *core;
     struct core *shadow_core;
     uint32_t life; /* of the daemon */
-    struct program programs[NAMES + CHILDREN];
+    struct program programs[PROGRAMS];
     struct slot slots[SLOTS];
     struct message messages[MESSAGES_MAX];
     struct worker workers[WORKERS_MAX];
@@ -222,6 +227,8 @@ uint32_t spec_of(struct bytes op_id);
 void story_start(const struct slot *child, struct message *message, const struct slot *parent,
                  const char *op_id);
 void tell(struct world *world, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* What a listener is told, by the kind of the end; empty: nothing. */
+struct bytes story_news(const struct record *started, enum record_kind end);
 /* The first law that is broken ends the story. */
 void law(struct world *world, bool holds, const char *text);
 

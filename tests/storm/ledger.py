@@ -98,7 +98,7 @@ class Ledger:
     def _note(self, speaker, fields):
         kind, arn, _, _, invocation, _ = fields
         if arn != "-" and invocation != "-":
-            self._hold(speaker, kind, arn, invocation)
+            self._hold(speaker, kind, arn, invocation.partition("/")[0])  # without a branch
         self._append(speaker.number, "\t".join(fields))
         if kind == "callback":
             self.callbacks.append("\t".join(fields) + "\n")

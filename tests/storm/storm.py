@@ -22,8 +22,11 @@ PHASES = ("running", "refusing", "suspended", "packing", "recovering")
 CONTROLS = ("answer-first", "uncommitted-refusal", "drop-due", "skip-token")
 # A refusal that is too early shows only when a kill falls between contradicting answers.
 AIMED = {"uncommitted-refusal": ["--no-points", "--phase", "refusing"]}
+JS_RUNTIME = "nodejs22.x"
 ACKS_MIN = 20
 ROUND_S = 120      # bound for the acknowledgements of a round
+WORK_MIN = {"c": 0, "js": 4}  # steps begun before a kill: events alone are soon answered
+WORK_S = 15        # but no longer than this: all may sleep
 READY_S = 30
 QUIET_S = 240      # bound without any execution ending once the kills are over
 FUNCTIONS = {
@@ -38,6 +41,28 @@ class StormError(Exception):
     pass
 
 
+class Steps:
+    """Those that the ledger has seen begin since they were forgotten."""
+
+    def __init__(self, path):
+        self.path = path
+        self.offset = 0
+        self.seen = 0
+
+    def forget(self):
+        self.offset = os.stat(self.path).st_size
+        self.seen = 0
+
+    def count(self):
+        with open(self.path, "rb") as file:
+            file.seek(self.offset)
+            text = file.read()
+        whole = text[:text.rfind(b"\n") + 1]
+        self.offset += len(whole)
+        self.seen += whole.count(b"\tstart\t")
+        return self.seen
+
+
 class Storm:
     def __init__(self, options, scratch):
         self.options = options
@@ -48,6 +73,7 @@ class Storm:
         self.ledger_file = os.path.join(scratch, "ledger.log")
         self.daemon = Daemon(options.build, os.path.join(scratch, "data"),
                              ["--config", self.write_config()], self.environ())
+        self.steps = Steps(self.ledger_file)
         self.kills = collections.Counter()
         self.points = self.list_points()
         self.points_hit = collections.Counter()
@@ -94,7 +120,7 @@ class Storm:
             time.sleep(0.01)
         self.notes = connect(self.ledger_socket)
         self.gate = Gate(Api(self.daemon.socket), self.ledger_socket, self.options.seed,
-                         self.options.open_max)
+                         self.options.open_max, self.options.sdk)
         self.restart()
         self.deploy()
         Listener(self.gate).start()
@@ -108,12 +134,27 @@ class Storm:
             client.start()
 
     def deploy(self):
-        archives = {name: self.archive("storm_forger" if name == FORGER else "storm_worker")
-                    for name in FUNCTIONS}
         variables = {"STORM_LEDGER": self.ledger_socket, "STORM_SUB": SUB + ":$LATEST"}
         for name, more in FUNCTIONS.items():
-            self.gate.api.create_function(name, archives[name], name, Timeout=120,
-                                          Environment={"Variables": variables}, **more)
+            program = "storm_forger" if name == FORGER else "storm_worker"
+            code = self.code_js(name) if self.is_js(name) else (self.archive(program), name, {})
+            archive, handler, own = code
+            self.gate.api.create_function(name, archive, handler, Timeout=120,
+                                          Environment={"Variables": variables}, **more, **own)
+
+    def is_js(self, name):
+        """The forger speaks the native protocol in any case."""
+        return self.options.sdk == "js" and name != FORGER
+
+    def code_js(self, name):
+        runtime = os.path.abspath(os.path.join(self.options.build, "runtimes", JS_RUNTIME))
+        if not os.path.exists(os.path.join(runtime, "bootstrap")):
+            raise StormError(f"{runtime} is not made: packaging/runtimes/{JS_RUNTIME}/make "
+                             f"{runtime}")
+        self.gate.api.add_runtime(JS_RUNTIME, runtime)
+        archive = zip_files({"worker.mjs": os.path.join(HERE, "worker.mjs")})
+        handler = "worker.event" if name == EVENT else "worker.flow"
+        return archive, handler, {"Runtime": JS_RUNTIME, "MemorySize": 256}
 
     def archive(self, program):
         path = os.path.join(self.options.build, "tests", "storm", program)
@@ -176,14 +217,17 @@ class Storm:
         return hit
 
     def load(self, acks):
-        """Until so many more acknowledgements have been counted."""
+        """Until so many more acknowledgements have been counted, and steps seen."""
         goal = self.gate.acks + acks
-        end = time.monotonic() + ROUND_S
+        work = WORK_MIN[self.options.sdk]
+        begin = time.monotonic()
+        self.steps.forget()
         self.gate.flowing.set()
-        while self.gate.acks < goal:
+        while self.gate.acks < goal or (self.steps.count() < work and
+                                        time.monotonic() < begin + WORK_S):
             self.check_clients()
             self.check_daemon()
-            if time.monotonic() > end:
+            if time.monotonic() > begin + ROUND_S:
                 raise StormError(f"less than {acks} acknowledgements in {ROUND_S} s")
             time.sleep(0.002)
 

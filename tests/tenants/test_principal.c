@@ -9,38 +9,81 @@
 
 static char bearer[512];
 
+/* What the tests change of a request; absent headers have data NULL. */
+struct asked {
+    bool is_unix;
+    uid_t peer_uid;
+    struct bytes authorization;
+    struct bytes host;
+    struct bytes origin;
+};
+
 static struct verifier *open_verifier(struct fixture *fixture)
 {
     struct verifier *verifier = NULL;
     char token[256] = {0};
 
-    assert_int_equal(verifier_create(&verifier, fixture->dir), 0);
+    assert_int_equal(verifier_create(&verifier, fixture->dir, "us-east-1", 1000), 0);
     (void)fixture_read(fixture, "token", (uint8_t *)token, sizeof token - 1);
     token[strcspn(token, "\n")] = '\0';
     (void)snprintf(bearer, sizeof bearer, "Bearer %s", token);
     return verifier;
 }
 
-static struct credentials right_credentials(void)
+static struct asked right_credentials(void)
 {
-    return (struct credentials){.authorization = bytes_of_text(bearer),
-                                .host = bytes_of_text("127.0.0.1:9001")};
+    return (struct asked){.authorization = bytes_of_text(bearer),
+                          .host = bytes_of_text("127.0.0.1:9001")};
 }
 
-static bool is_admitted(const struct verifier *verifier, struct credentials credentials)
+static bool ask(struct verifier *verifier, const struct asked *asked,
+                struct principal *ret_principal)
+{
+    const struct {
+        const char *name;
+        struct bytes value;
+    } all[] = {
+        {"authorization", asked->authorization}, {"host", asked->host}, {"origin", asked->origin}};
+    struct request_header headers[3];
+    struct credentials credentials = {.kind = asked->is_unix ? CREDENTIALS_UNIX : CREDENTIALS_TCP,
+                                      .peer_uid = asked->peer_uid,
+                                      .now_ms = 2000,
+                                      .head = {.headers = headers}};
+    const struct denial *denial;
+    struct admission *admission;
+    struct arena arena;
+    bool is_open;
+
+    for (size_t i = 0; i < 3; i++) {
+        if (all[i].value.data != NULL) {
+            headers[credentials.head.header_count++] =
+                (struct request_header){.name = bytes_of_text(all[i].name), .value = all[i].value};
+        }
+    }
+    arena_init(&arena, 0);
+    admission = verifier_admit(verifier, &credentials, &arena);
+    assert_non_null(admission);
+    is_open = admission_is_open(admission);
+    denial = verifier_finish(verifier, admission, bytes_of(NULL, 0), 2000, ret_principal);
+    assert_int_equal(is_open, denial == NULL);
+    assert_true(denial == NULL || (denial->message[0] != '\0' && denial->status >= 400));
+    arena_fini(&arena);
+    return denial == NULL;
+}
+
+static bool is_admitted(struct verifier *verifier, struct asked credentials)
 {
     struct principal principal = {.tenant = 1};
-    const char *problem = verifier_check(verifier, &credentials, &principal);
+    bool is_good = ask(verifier, &credentials, &principal);
 
-    assert_true(problem == NULL || problem[0] != '\0');
-    assert_int_equal(principal.tenant, (problem == NULL) ? TENANT_DEFAULT : 1);
-    return problem == NULL;
+    assert_int_equal(principal.tenant, is_good ? TENANT_DEFAULT : 1);
+    return is_good;
 }
 
 static int try_create(struct fixture *fixture)
 {
     struct verifier *verifier = NULL;
-    int r = verifier_create(&verifier, fixture->dir);
+    int r = verifier_create(&verifier, fixture->dir, "us-east-1", 1000);
 
     verifier_destroy(verifier);
     return r;
@@ -65,10 +108,10 @@ static void test_the_token_is_made_once_for_the_owner_alone(void **state)
 static void test_the_token_admits_over_tcp(void **state)
 {
     struct verifier *verifier = open_verifier(*state);
-    struct credentials credentials = right_credentials();
+    struct asked credentials = right_credentials();
     struct principal principal;
 
-    assert_null(verifier_check(verifier, &credentials, &principal));
+    assert_true(ask(verifier, &credentials, &principal));
     assert_int_equal(principal.tenant, TENANT_DEFAULT);
     assert_false(principal.is_operator);
     verifier_destroy(verifier);
@@ -85,7 +128,7 @@ static void test_every_changed_character_of_the_header_is_refused(void **state)
         bearer[i] ^= 0x01;
     }
     for (size_t len = 0; len < strlen(bearer); len++) {
-        struct credentials credentials = right_credentials();
+        struct asked credentials = right_credentials();
 
         credentials.authorization.len = len;
         assert_false(is_admitted(verifier, credentials));
@@ -99,7 +142,7 @@ static void test_other_schemes_and_none_are_refused(void **state)
     static const char *const headers[] = {"", "Bearer", "Bearer ", "Basic cGF3bDpwYXds",
                                           "AWS4-HMAC-SHA256 Credential=x"};
     struct verifier *verifier = open_verifier(*state);
-    struct credentials credentials = right_credentials();
+    struct asked credentials = right_credentials();
 
     credentials.authorization = (struct bytes){0};
     assert_false(is_admitted(verifier, credentials));
@@ -132,7 +175,7 @@ static void test_only_loopback_hosts_are_admitted(void **state)
                                         "127.0.0.1@x",
                                         "[::1"};
     struct verifier *verifier = open_verifier(*state);
-    struct credentials credentials = right_credentials();
+    struct asked credentials = right_credentials();
 
     for (size_t i = 0; i < sizeof right / sizeof right[0]; i++) {
         credentials.host = bytes_of_text(right[i]);
@@ -151,7 +194,7 @@ static void test_any_origin_is_refused(void **state)
 {
     static const char *const origins[] = {"", "null", "http://localhost:9001"};
     struct verifier *verifier = open_verifier(*state);
-    struct credentials credentials = right_credentials();
+    struct asked credentials = right_credentials();
 
     for (size_t i = 0; i < sizeof origins / sizeof origins[0]; i++) {
         credentials.origin = bytes_of_text(origins[i]);
@@ -163,10 +206,10 @@ static void test_any_origin_is_refused(void **state)
 static void test_the_unix_socket_admits_own_user_and_root_alone(void **state)
 {
     struct verifier *verifier = open_verifier(*state);
-    struct credentials credentials = {.is_unix = true, .peer_uid = geteuid()};
+    struct asked credentials = {.is_unix = true, .peer_uid = geteuid()};
     struct principal principal;
 
-    assert_null(verifier_check(verifier, &credentials, &principal));
+    assert_true(ask(verifier, &credentials, &principal));
     assert_true(principal.is_operator);
     credentials.peer_uid = 0;
     assert_true(is_admitted(verifier, credentials));

@@ -38,7 +38,7 @@ THIRD_PARTY = {
     "curl": ["invoke", "sdk/cli"],
     "zip.h": ["runtime", "invoke", "sdk/cli"],
     "ini.h": ["invoke", "invoke/main", "sdk/cli"],
-    "openssl": ["examples"],
+    "openssl": ["examples", "invoke/http"],
     "cmocka.h": [],
     "zlib.h": [],
 }

@@ -217,6 +217,9 @@ static void test_fields_of_a_record_are_under_their_names(void **state)
            got->records[0]->digest.len == 32 && got->records[0]->digest.data[31] == 29);
     RECORD(parent_exec, id, IS_DATA(got->records[0]->parent_exec));
     RECORD(parent_op, sample, IS_TEXT(got->records[0]->parent_op));
+    RECORD(trace_id, sample, IS_TEXT(got->records[0]->trace_id));
+    RECORD(on_success, sample, IS_TEXT(got->records[0]->on_success));
+    RECORD(on_failure, sample, IS_TEXT(got->records[0]->on_failure));
 }
 
 /* --- random messages ----------------------------------------------------------------- */

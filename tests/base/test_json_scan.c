@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "invoke/json_scan.h"
+#include "engine/base/json_scan.h"
 
 /* clang-format off */
 static const char *const accepted[] = {
