@@ -88,6 +88,20 @@ static int64_t backoff_ms(const struct core_limits *limits, uint32_t failures)
     return (int64_t)delay_s * 1000;
 }
 
+/* An attempt must start before the event has its age, not at that moment: else a retry after
+ * 60 s fits an age of 60 s when an attempt fails within the event's own millisecond, and at no
+ * other time. */
+static bool is_too_old_at(const struct exec *exec, int64_t time_ms)
+{
+    return exec->kind == EXEC_EVENT &&
+           time_ms >= exec->start_ms + (int64_t)exec->event_age_s * 1000;
+}
+
+bool attempt_is_too_old(const struct turn *turn)
+{
+    return is_too_old_at(turn->exec, turn->command->now_ms);
+}
+
 static void count_failure(struct turn *turn, int64_t due_ms)
 {
     turn_record(turn, (struct record){.kind = NOTE_FAILURE_COUNTED,
@@ -107,8 +121,7 @@ static void finish_failed_event(struct turn *turn)
     const struct exec *exec = turn->exec;
     int64_t due_ms = turn->command->now_ms + ((int64_t)EVENT_RETRY_S * 1000 << exec->failures);
 
-    if (exec->failures >= exec->retries_max ||
-        due_ms > exec->start_ms + (int64_t)exec->event_age_s * 1000) {
+    if (exec->failures >= exec->retries_max || is_too_old_at(exec, due_ms)) {
         fail_with_command(turn);
         return;
     }
@@ -122,21 +135,13 @@ static void finish_throttled_event(struct turn *turn)
     int64_t due_ms = turn->command->now_ms +
                      backoff_ms(core_get_limits(turn->core), exec->attempt - exec->failures);
 
-    if (due_ms > exec->start_ms + (int64_t)exec->event_age_s * 1000) {
+    if (is_too_old_at(exec, due_ms)) {
         fail_with_command(turn);
         return;
     }
     turn_record(
         turn,
         (struct record){.kind = NOTE_FAILURE_COUNTED, .attempt = exec->failures, .due_ms = due_ms});
-}
-
-bool attempt_is_too_old(const struct turn *turn)
-{
-    const struct exec *exec = turn->exec;
-
-    return exec->kind == EXEC_EVENT &&
-           turn->command->now_ms > exec->start_ms + (int64_t)exec->event_age_s * 1000;
 }
 
 static void finish_failed(struct turn *turn)

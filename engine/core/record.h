@@ -88,7 +88,7 @@ struct record {
     uint32_t revision;       /* of the function's code and configuration */
     uint32_t retention_days; /* after the end */
     uint32_t retries_max;    /* of an EVENT */
-    uint32_t event_age_s;    /* of an EVENT: no attempt starts later */
+    uint32_t event_age_s;    /* of an EVENT: no attempt starts at it */
     uint8_t digest[32];      /* of the input: same name, same payload? */
     struct id parent_exec;   /* none, or who started it by a chained invoke */
     struct bytes parent_op;

@@ -60,6 +60,16 @@ static void test_an_event_is_not_retried_beyond_its_age(void **state)
     EXPECT_RECORDS(fixture, INVOCATION_COMPLETED, EXECUTION_FAILED);
 }
 
+/* The attempt fails within the millisecond of the event: its retry would start at its age. */
+static void test_an_event_is_not_retried_at_its_age(void **state)
+{
+    struct fixture *fixture = *state;
+
+    start_event(fixture, 2, 60);
+    assert_int_equal(fixture_complete(fixture, OUTCOME_FAILED), 0);
+    EXPECT_RECORDS(fixture, INVOCATION_COMPLETED, EXECUTION_FAILED);
+}
+
 /* The daemon was down when the retry was due. */
 static void test_an_event_that_grew_too_old_meanwhile_fails(void **state)
 {
@@ -67,7 +77,7 @@ static void test_an_event_that_grew_too_old_meanwhile_fails(void **state)
 
     start_event(fixture, 2, 100);
     assert_int_equal(fixture_complete(fixture, OUTCOME_FAILED), 0);
-    assert_int_equal(fixture_tick(fixture, T0 + 100001), 0);
+    assert_int_equal(fixture_tick(fixture, T0 + 100000), 0);
     EXPECT_RECORDS(fixture, EXECUTION_FAILED);
     EXPECT_ACTIONS(fixture, ACTION_CLOSED);
     assert_true(memmem(fixture->actions.records[0].error.data,
@@ -257,6 +267,7 @@ int main(void)
         TEST(test_an_event_is_retried_after_one_and_two_minutes),
         TEST(test_an_event_without_retries_fails_at_once),
         TEST(test_an_event_is_not_retried_beyond_its_age),
+        TEST(test_an_event_is_not_retried_at_its_age),
         TEST(test_an_event_that_grew_too_old_meanwhile_fails),
         TEST(test_an_old_event_that_was_cut_off_is_not_run_again),
         TEST(test_an_event_succeeds),
