@@ -56,16 +56,17 @@ static int hand_up(int native, int listener, struct failure *failure)
     return 0;
 }
 
-static bool has_variable(const struct request *request, const char *name)
+static void drop_variable(struct request *request, const char *name)
 {
     size_t len = strlen(name);
+    size_t kept = 0;
 
     for (size_t i = 0; i < request->env_count; i++) {
-        if (strncmp(request->env[i], name, len) == 0 && request->env[i][len] == '=') {
-            return true;
+        if (strncmp(request->env[i], name, len) != 0 || request->env[i][len] != '=') {
+            request->env[kept++] = request->env[i];
         }
     }
-    return false;
+    request->env_count = kept;
 }
 
 /* They live as long as the init, which execs once. */
@@ -77,10 +78,9 @@ static void add_variables(struct request *request, const struct sockaddr_in *add
 
     (void)snprintf(api, sizeof api, "AWS_LAMBDA_RUNTIME_API=127.0.0.1:%u", port);
     (void)snprintf(endpoint, sizeof endpoint, "AWS_ENDPOINT_URL_LAMBDA=http://127.0.0.1:%u", port);
+    drop_variable(request, "AWS_ENDPOINT_URL_LAMBDA");
     request->env[request->env_count++] = api;
-    if (!has_variable(request, "AWS_ENDPOINT_URL_LAMBDA")) {
-        request->env[request->env_count++] = endpoint;
-    }
+    request->env[request->env_count++] = endpoint;
     request->env[request->env_count] = NULL;
 }
 

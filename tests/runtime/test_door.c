@@ -108,7 +108,7 @@ static void test_a_door_comes_before_the_program(void **state)
     run_fini(&run);
 }
 
-static void test_a_functions_own_endpoint_stays(void **state)
+static void test_a_functions_own_endpoint_gives_way(void **state)
 {
     const struct run_options options = {.has_door = true,
                                         .extra_env = "AWS_ENDPOINT_URL_LAMBDA=http://mine"};
@@ -120,7 +120,7 @@ static void test_a_functions_own_endpoint_stays(void **state)
     door = receive_door(&run, f);
     serve(door, f, "word", "ok");
     run_wait_end(&run, f);
-    assert_has((char *)run.output.data, "api 127.0.0.1:9001 endpoint http://mine\n");
+    assert_has((char *)run.output.data, "api 127.0.0.1:9001 endpoint http://127.0.0.1:9001\n");
     (void)close(door);
     run_fini(&run);
 }
@@ -375,7 +375,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_a_door_comes_before_the_program),
-        TEST(test_a_functions_own_endpoint_stays),
+        TEST(test_a_functions_own_endpoint_gives_way),
         TEST(test_without_a_door_there_is_none),
         TEST(test_the_program_does_not_hold_its_door),
         TEST(test_each_environment_reaches_its_own),
