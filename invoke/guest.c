@@ -253,7 +253,7 @@ static void handle(void *arg, struct http_request *request)
 /* --- beginning and end ---------------------------------------------------------------- */
 
 /* What a function can make the daemon hold grows with what it may run at once: AWS's SDK has
- * up to 50 connections, and a checkpoint at most 13 MiB. */
+ * up to 50 connections, and a checkpoint at most 15 MiB. */
 static struct http_limits limits_of(const struct function_revision *revision)
 {
     uint32_t concurrency = revision->config.concurrency + (revision->config.concurrency == 0);

@@ -10,7 +10,7 @@ enum {
     NO_BODY = 64 * KB,    /* forgiven, and not looked at */
     SETTINGS = 256 * KB,  /* a function's configuration; an error object */
     ARCHIVE = 71 * MB,    /* 50 MiB of zip in base64, and settings */
-    CHECKPOINT = 13 * MB, /* a 6 MiB payload with every character escaped */
+    CHECKPOINT = 15 * MB, /* a 7 MiB payload with every character escaped */
     PAYLOAD = 6 * MB,     /* of an invoke; when it is an event, router.c has it at EVENT */
     EVENT = 1 * MB,
     CALLBACK = 256 * KB, /* its result */

@@ -149,7 +149,7 @@ static bool read_payload(const json_t *json, struct op_update *update, struct pr
 {
     struct bytes payload = {0};
 
-    if (!member_bytes(json, "Payload", EXEC_PAYLOAD_BYTES_MAX, &payload, problem)) {
+    if (!member_bytes(json, "Payload", EXEC_RESULT_BYTES_MAX, &payload, problem)) {
         return false;
     }
     update->has_payload = payload.data != NULL;

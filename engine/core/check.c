@@ -111,7 +111,7 @@ static const char *check_payload(const struct op_update *update)
     if (update->type == OP_CHAINED_INVOKE) {
         max = OP_INVOKE_PAYLOAD_BYTES_MAX;
     } else if (update->type == OP_EXECUTION) {
-        max = EXEC_PAYLOAD_BYTES_MAX;
+        max = EXEC_RESULT_BYTES_MAX;
     }
     if (update->has_payload && update->payload.len > max) {
         return "Payload size exceeds the limit of the operation type.";

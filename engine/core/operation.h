@@ -69,6 +69,9 @@ enum exec_kind {
 #define OP_PAYLOAD_BYTES_MAX (256U * 1024U)
 #define OP_INVOKE_PAYLOAD_BYTES_MAX (1024U * 1024U)
 #define EXEC_PAYLOAD_BYTES_MAX (6U * 1024U * 1024U)
+/* Of a checkpoint that ends the execution: SDKs send one for what is too large to be
+ * returned, so it must take more than a response does. */
+#define EXEC_RESULT_BYTES_MAX (7U * 1024U * 1024U)
 #define OP_ERROR_BYTES_MAX 32768U
 #define UPDATES_MAX 1000U /* of one checkpoint; SDKs of AWS send 250 at most */
 

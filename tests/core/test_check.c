@@ -385,7 +385,7 @@ static const struct size_rule size_rules[] = {
     {RETRY("s"), PART_PAYLOAD, OP_PAYLOAD_BYTES_MAX, TOO_BIG},
     {{UP(CONTEXT, SUCCEED, "s")}, PART_PAYLOAD, OP_PAYLOAD_BYTES_MAX, TOO_BIG},
     {INVOKE("s"), PART_PAYLOAD, OP_INVOKE_PAYLOAD_BYTES_MAX, TOO_BIG},
-    {{UP(EXECUTION, SUCCEED, "s")}, PART_PAYLOAD, EXEC_PAYLOAD_BYTES_MAX, TOO_BIG},
+    {{UP(EXECUTION, SUCCEED, "s")}, PART_PAYLOAD, EXEC_RESULT_BYTES_MAX, TOO_BIG},
     {{UP(STEP, FAIL, "s")}, PART_ERROR, OP_ERROR_BYTES_MAX, BAD_ERROR},
     {RETRY("s"), PART_ERROR, OP_ERROR_BYTES_MAX, BAD_ERROR},
     {{UP(EXECUTION, FAIL, "s")}, PART_ERROR, OP_ERROR_BYTES_MAX, BAD_ERROR},
@@ -423,11 +423,11 @@ static struct op_update sized(const struct size_rule *rule, struct bytes bytes)
 /* One byte more is refused; the longest, after it, is accepted. */
 static void test_each_size_has_its_limit(void **state)
 {
-    uint8_t *bytes = malloc(EXEC_PAYLOAD_BYTES_MAX + 1);
+    uint8_t *bytes = malloc(EXEC_RESULT_BYTES_MAX + 1);
 
     (void)state;
     assert_non_null(bytes);
-    memset(bytes, 'x', EXEC_PAYLOAD_BYTES_MAX + 1);
+    memset(bytes, 'x', EXEC_RESULT_BYTES_MAX + 1);
     for (size_t i = 0; i < sizeof size_rules / sizeof size_rules[0]; i++) {
         const struct size_rule *rule = &size_rules[i];
         void *made;

@@ -164,8 +164,14 @@ class Durable(unittest.TestCase):
         function = self.deploy({"index.mjs": """
             import { withDurableExecution } from '@aws/durable-execution-sdk-js';
             export const handler = withDurableExecution(async (event) => 'x'.repeat(event));"""})
-        most = 6 * 1024 * 1024 - 2  # and its quotes
-        self.assertEqual(len(self.result(self.start(function, most))), most)
+        most = 7 * 1024 * 1024 - 2  # and its quotes
+        for size in (6 * 1024 * 1024 - 2, most):
+            self.assertEqual(len(self.result(self.start(function, size))), size)
+        parent = self.deploy({"index.mjs": """
+            import { withDurableExecution } from '@aws/durable-execution-sdk-js';
+            export const handler = withDurableExecution(async (event, context) =>
+              (await context.invoke('whole', 'f:$LATEST', event)).length);"""}, "parent")
+        self.assertEqual(self.result(self.start(parent, most)), most)
 
     def test_a_thousand_steps_are_told_again_in_pages(self):
         function = self.deploy({"index.mjs": """
