@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "engine/base/json.h"
+#include "engine/base/percent.h"
 #include "engine/driver/concurrency.h"
 #include "invoke/base64.h"
 #include "invoke/json_tree.h"
@@ -42,19 +43,14 @@ static void put_arn(struct buf *json, const char *key, const struct function *fu
     buf_fini(&arn);
 }
 
-static uint8_t hex_value(char c)
-{
-    return (uint8_t)((c <= '9') ? c - '0' : c - 'a' + 10);
-}
-
 /* The code's name is its hash in hex; Lambda shows it in base64. */
 void function_answer_put_hash(struct buf *text, const struct function_revision *revision)
 {
     uint8_t hash[CODE_HASH_BYTES];
 
     for (size_t i = 0; i < sizeof hash; i++) {
-        hash[i] =
-            (uint8_t)(hex_value(revision->code[2 * i]) << 4 | hex_value(revision->code[2 * i + 1]));
+        hash[i] = (uint8_t)(percent_hex((uint8_t)revision->code[2 * i]) << 4 |
+                            percent_hex((uint8_t)revision->code[2 * i + 1]));
     }
     base64_append(text, bytes_of(hash, sizeof hash));
 }

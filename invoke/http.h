@@ -99,9 +99,8 @@ void *http_user(const struct http_request *request); /* NULL before */
 /* A trailer of a chunked body, once the request is complete, or data NULL. */
 struct bytes http_trailer(const struct http_request *request, const char *lower_name);
 
-/* Percent-decoding of one path segment or query value (RFC 3986) into the arena;
- * data NULL when malformed. Query: the value of the n-th `key`, or data NULL. */
-struct bytes http_decode(struct http_request *request, struct bytes text);
+/* The value of the n-th `key` of the query, decoded into the arena; data NULL when there is
+ * none or it is malformed. */
 struct bytes http_query_value(struct http_request *request, const char *key, size_t n);
 
 /* --- bodies in pieces ------------------------------------------------------------ */

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "engine/base/percent.h"
 #include "invoke/moment.h"
 
 /* Of a request that no route takes, or that has no credentials: enough for any
@@ -13,26 +14,6 @@
 #define ROUTES_MAX 256U
 
 /* --- paths --------------------------------------------------------------------------- */
-
-static int hex_value(uint8_t c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    c |= 0x20U;
-    return (c >= 'a' && c <= 'f') ? c - 'a' + 10 : -1;
-}
-
-bool route_is_encoded_well(struct bytes text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] == '%' && (text.len - i < 3 || hex_value(text.data[i + 1]) < 0 ||
-                                    hex_value(text.data[i + 2]) < 0)) {
-            return false;
-        }
-    }
-    return true;
-}
 
 /* Takes what stands before the next '/' off `rest`; what is behind it stays. */
 static struct bytes take_segment(struct bytes *rest)
@@ -46,26 +27,6 @@ static struct bytes take_segment(struct bytes *rest)
     return segment;
 }
 
-static struct bytes decode(struct bytes segment, struct arena *arena)
-{
-    uint8_t *decoded = arena_alloc(arena, segment.len + 1);
-    size_t len = 0;
-
-    if (decoded == NULL) {
-        return (struct bytes){0};
-    }
-    for (size_t i = 0; i < segment.len; i++) {
-        uint8_t c = segment.data[i];
-
-        if (c == '%') {
-            c = (uint8_t)(hex_value(segment.data[i + 1]) << 4 | hex_value(segment.data[i + 2]));
-            i += 2;
-        }
-        decoded[len++] = c;
-    }
-    return bytes_of(decoded, len);
-}
-
 static bool match_segment(struct bytes wanted, struct bytes segment, struct arena *arena,
                           struct bytes *ret_label)
 {
@@ -74,10 +35,10 @@ static bool match_segment(struct bytes wanted, struct bytes segment, struct aren
     if (!bytes_equal(wanted, bytes_of("{}", 2))) {
         return bytes_equal(wanted, segment);
     }
-    if (segment.len == 0 || !route_is_encoded_well(segment)) {
+    if (segment.len == 0) {
         return false;
     }
-    label = decode(segment, arena);
+    label = percent_decode(segment, arena);
     if (label.data == NULL || memchr(label.data, '\0', label.len) != NULL) {
         return false;
     }
@@ -308,8 +269,8 @@ static void dispatch(struct call *call)
 {
     struct match match;
 
-    if (!route_is_encoded_well(http_path(call->request)) ||
-        !route_is_encoded_well(http_query(call->request))) {
+    if (!percent_is_well_formed(http_path(call->request)) ||
+        !percent_is_well_formed(http_query(call->request))) {
         call_fail(call, 400, "InvalidParameterValueException",
                   "The percent-encoding of the path or query is malformed.");
         return;

@@ -39,7 +39,4 @@ void router_handle_environment(struct service *service, struct http_request *req
 bool route_match(const char *pattern, struct bytes path, struct arena *arena,
                  struct bytes ret_labels[CALL_LABELS_MAX]);
 
-/* Every '%' has two hexadecimal digits behind it. */
-bool route_is_encoded_well(struct bytes text);
-
 #endif /* INVOKE_ROUTER_H */

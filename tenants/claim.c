@@ -2,6 +2,7 @@
 
 #include <strings.h>
 
+#include "engine/base/percent.h"
 #include "tenants/sigv4.h"
 
 #define ALGORITHM_LEN (sizeof SIGV4_ALGORITHM - 1)
@@ -27,7 +28,7 @@ static struct bytes decode_name(struct bytes name, uint8_t out[NAME_MAX_LEN])
     size_t len = 0;
 
     while (name.len > 0 && len < NAME_MAX_LEN) {
-        int c = sigv4_take_char(&name);
+        int c = percent_take(&name);
 
         if (c < 0) {
             break;
@@ -64,26 +65,6 @@ enum claim_kind claim_find(const struct request_head *head)
         return CLAIM_SIGNED;
     }
     return (authorization.data != NULL) ? CLAIM_OTHER : CLAIM_NONE;
-}
-
-static bool decode(struct bytes value, struct arena *arena, struct bytes *ret_decoded)
-{
-    uint8_t *out = arena_alloc(arena, value.len + 1);
-    size_t len = 0;
-
-    if (out == NULL) {
-        return false;
-    }
-    while (value.len > 0) {
-        int c = sigv4_take_char(&value);
-
-        if (c < 0) {
-            return false;
-        }
-        out[len++] = (uint8_t)c;
-    }
-    *ret_decoded = bytes_of(out, len);
-    return true;
 }
 
 /* --- what both forms have ----------------------------------------------------------------- */
@@ -257,7 +238,8 @@ static const char *collect(struct bytes query, struct arena *arena, struct bytes
         if (values[which].data != NULL) {
             return "A parameter of the signature is there twice.";
         }
-        if (!decode(value, arena, &values[which])) {
+        values[which] = percent_decode(value, arena);
+        if (values[which].data == NULL) {
             return "A parameter of the signature is malformed.";
         }
     }

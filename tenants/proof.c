@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "engine/base/percent.h"
 #include "tenants/replay.h"
 #include "tenants/sigv4.h"
 
@@ -84,7 +85,7 @@ static bool is_segment(struct bytes segment)
     bool is_dots = true;
 
     for (;;) {
-        int c = (segment.len > 0) ? sigv4_take_char(&segment) : '/';
+        int c = (segment.len > 0) ? percent_take(&segment) : '/';
         bool is_end = segment.len == 0 && c == '/';
 
         if (c <= 0) {

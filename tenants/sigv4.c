@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "engine/base/percent.h"
+
 /* --- text ----------------------------------------------------------------------------- */
 
 /* Written into memory whose size was counted before. */
@@ -59,34 +61,6 @@ struct bytes sigv4_take(struct bytes *rest, char mark)
     return before;
 }
 
-static int hex_value(uint8_t c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    c |= 0x20U;
-    return (c >= 'a' && c <= 'f') ? c - 'a' + 10 : -1;
-}
-
-int sigv4_take_char(struct bytes *rest)
-{
-    int c = rest->data[0];
-    size_t len = 1;
-
-    if (c == '%') {
-        int high = (rest->len > 2) ? hex_value(rest->data[1]) : -1;
-        int low = (high >= 0) ? hex_value(rest->data[2]) : -1;
-
-        if (low < 0) {
-            return -1;
-        }
-        c = high << 4 | low;
-        len = 3;
-    }
-    *rest = bytes_of(rest->data + len, rest->len - len);
-    return c;
-}
-
 /* --- the path --------------------------------------------------------------------------- */
 
 static void put_path(struct text *text, struct bytes path)
@@ -133,7 +107,7 @@ static bool recode(struct text *text, struct bytes part, struct bytes *ret_recod
     size_t at = text->len;
 
     while (part.len > 0) {
-        int c = sigv4_take_char(&part);
+        int c = percent_take(&part);
 
         if (c < 0) {
             return false;

@@ -58,10 +58,6 @@ bool sigv4_parse_date(struct bytes text, int64_t *ret_s);
 /* Takes what stands before the first `mark` off `rest`; all of it when there is none. */
 struct bytes sigv4_take(struct bytes *rest, char mark);
 
-/* Takes one character, percent-encoded or not, off `rest`, which is not empty; -1 when the
- * encoding is malformed. */
-int sigv4_take_char(struct bytes *rest);
-
 /* Whether the value has other white space than single spaces between words: two such values
  * have one canonical form. */
 bool sigv4_is_folded(struct bytes value);

@@ -9,6 +9,7 @@
 
 #include "engine/base/err.h"
 #include "engine/base/mem.h"
+#include "engine/base/percent.h"
 #include "tests/http/fixture.h"
 
 static long fail_after = -1; /* allocations until the one that fails; -1: none does */
@@ -71,7 +72,7 @@ static void handle(void *arg, struct http_request *request)
     struct scene *scene = arg;
 
     scene->handled++;
-    (void)http_decode(request, http_path(request));
+    (void)percent_decode(http_path(request), http_arena(request));
     http_add_header(request, "x-name", bytes_of_text("value"));
     if (http_path(request).data[1] == 's') {
         http_set_user(request, request, NULL);

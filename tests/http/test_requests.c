@@ -188,18 +188,6 @@ static void test_one_empty_line_before_a_request_is_forgiven(void **state)
 
 /* --- what the handler can ask -------------------------------------------------- */
 
-static void expect_decoded(struct http_request *request, const char *text, const char *wanted)
-{
-    struct bytes decoded = http_decode(request, bytes_of_text(text));
-
-    if (wanted == NULL) {
-        assert_null(decoded.data);
-        return;
-    }
-    assert_non_null(decoded.data);
-    assert_true(bytes_equal(decoded, bytes_of_text(wanted)));
-}
-
 static void expect_query(struct http_request *request, const char *key, size_t n,
                          const char *wanted)
 {
@@ -221,15 +209,6 @@ static void ask_everything(struct fixture *f, struct http_request *request)
     assert_non_null(http_header(request, "x-empty").data);
     assert_int_equal(http_header(request, "x-empty").len, 0);
     assert_null(http_header(request, "x-none").data);
-
-    expect_decoded(request, "arn%3Aaws%3af%2F%24LATEST", "arn:aws:f/$LATEST");
-    expect_decoded(request, "a+b%2B", "a+b+");
-    expect_decoded(request, "", "");
-    expect_decoded(request, "%", NULL);
-    expect_decoded(request, "a%4", NULL);
-    expect_decoded(request, "%4g", NULL);
-    expect_decoded(request, "%g4", NULL);
-    assert_int_equal(http_decode(request, bytes_of_text("a%00b")).len, 3);
 
     expect_query(request, "Statuses", 0, "RUNNING");
     expect_query(request, "Statuses", 1, "FAILED");
