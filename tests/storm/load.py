@@ -20,7 +20,7 @@ from ledger import Notes
 
 FLOW, SUB, EVENT, FORGER = "storm-flow", "storm-sub", "storm-event", "storm-forger"
 OPERATIONS = "ssaarwwcix"
-JS_OPERATIONS = OPERATIONS + "mp"
+JS_OPERATIONS = OPERATIONS + "mpqq"
 # A request that gets no definite answer in this time fails the run. One in ten waits for what a
 # workflow becomes, and every kill costs one in JavaScript the start of another Node.js.
 FOREVER_S = {"c": 300, "js": 1200}

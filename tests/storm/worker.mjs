@@ -2,6 +2,7 @@
 // says holds here too, and there are more letters:
 //
 //     m  map over three items, a step each      p  parallel: a step; a wait and a step
+//     q  waitForCondition: true at the third check, each a second after the one before
 //
 // What runs in a branch has the branch's name behind its invocation's, since a note of one
 // branch proves nothing of the others' checkpoints.
@@ -69,6 +70,27 @@ function step(context, flow, name, letter) {
     });
 }
 
+// The state that a check is given is the one that the check before it answered.
+function condition(context, flow, name) {
+    const check = async (state, own) => {
+        const said = { arn: flow.arn, op: name, attempt: own.attempt, invocation: flow.invocation };
+        await note({ ...said, kind: "start", extra: "least" });
+        if (state !== `fail${own.attempt - 1}`) {
+            throw new Error(`check ${own.attempt} was given ${state}`);
+        }
+        const found = own.attempt < 3 ? `fail${own.attempt}` : randomBytes(8).toString("hex");
+        await note({ ...said, kind: "done", extra: found });
+        return found;
+    };
+    return context.waitForCondition(name, check, {
+        initialState: "fail0",
+        waitStrategy: (state) =>
+            state.startsWith("fail")
+                ? { shouldContinue: true, delay: { seconds: 1 } }
+                : { shouldContinue: false },
+    });
+}
+
 async function wait(context, flow, name) {
     const said = { arn: flow.arn, op: name, invocation: flow.invocation, extra: "1" };
     await note({ ...said, kind: "before" });
@@ -118,6 +140,8 @@ const run = withDurableExecution(async (input, context) => {
         const name = `${letter}${i}`;
         if ("sar".includes(letter)) {
             steps[name] = await step(context, flow, name, letter);
+        } else if (letter === "q") {
+            steps[name] = await condition(context, flow, name);
         } else {
             await operations[letter](context, flow, name);
         }
