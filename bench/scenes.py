@@ -80,6 +80,31 @@ def js(build, options, figures):
                             concurrency=concurrency)
 
 
+def wire(build, options, figures):
+    """What HTTP and JSON cost the daemon: the requests of the scene js, sent by a program that
+    takes no time for them. Several invocations an environment, or one."""
+    with Stage(build) as stage:
+        limits = measure_limits(stage.build, stage.scratch, figures)
+        archive = stage.archive(program="bench_guest")
+        stage.deploy("together", "chain", is_durable=True, archive=archive, concurrency=32)
+        stage.deploy("apart", "chain", is_durable=True, archive=archive)
+        for function, concurrency in (("apart", 1), ("together", 32), ("apart", 32)):
+            figure = "wire.apart" if (function, concurrency) == ("apart", 32) else "wire"
+            stage.load(f"{function}:$LATEST", connections=concurrency, seconds=WARM_S)
+            cost = Cost(stage)
+            run = stage.load(f"{function}:$LATEST", connections=concurrency,
+                             seconds=options.seconds)
+            steps = run["count"] * CHAIN_STEPS
+            each = cost.each(steps, run["client_cpu_s"])
+            verified = stage.verify(run["samples"], steps=CHAIN_STEPS)
+            figures.add(figure, "steps/s", steps / run["seconds"], concurrency=concurrency,
+                        run=run, limit=commits_limit(limits, concurrency), **each,
+                        verified=verified)
+            if figure == "wire":
+                figures.add("wire.daemon_cpu", "us/step", each["daemon_cpu_us_each"],
+                            concurrency=concurrency)
+
+
 def chain_at(stage, options, figures, limits, concurrency):
     cost = Cost(stage)
     commits = stage.status()["Journal"]["Commits"]
@@ -282,5 +307,5 @@ def cold(build, _, figures):
                     **cost.each(run["count"], run["client_cpu_s"]))
 
 
-SCENES = {"chain": chain, "js": js, "invoke": invoke, "signed": signed, "async": async_,
-          "sleepers": sleepers, "restart": restart, "cold": cold}
+SCENES = {"chain": chain, "js": js, "wire": wire, "invoke": invoke, "signed": signed,
+          "async": async_, "sleepers": sleepers, "restart": restart, "cold": cold}

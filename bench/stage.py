@@ -110,8 +110,8 @@ class Stage:
 
     # --- functions -----------------------------------------------------------------
 
-    def archive(self, more=None):
-        files = {ENTRY: os.path.join(self.build, "bench", "bench_worker")}
+    def archive(self, more=None, program="bench_worker"):
+        files = {ENTRY: os.path.join(self.build, "bench", program)}
         for name, text in (more or {}).items():
             files[name] = os.path.join(self.scratch, "file-" + name)
             with open(files[name], "w", encoding="utf-8") as file:
