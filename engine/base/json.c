@@ -1,7 +1,5 @@
 #include "engine/base/json.h"
 
-#include <inttypes.h>
-
 void json_open(struct buf *buf, char bracket)
 {
     buf_append(buf, &bracket, 1);
@@ -113,9 +111,34 @@ void json_text(struct buf *buf, const char *text)
     json_quoted(buf, bytes_of_text(text));
 }
 
+#define DIGITS_MAX 20U /* of 64 bits */
+
+/* At least `width` of them. */
+static void append_digits(struct buf *buf, uint64_t number, size_t width)
+{
+    char digits[DIGITS_MAX];
+    size_t at = sizeof digits;
+
+    do {
+        digits[--at] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0 || sizeof digits - at < width);
+    buf_append(buf, digits + at, sizeof digits - at);
+}
+
+/* Returns what is left without its sign. */
+static uint64_t append_sign(struct buf *buf, int64_t value)
+{
+    if (value >= 0) {
+        return (uint64_t)value;
+    }
+    buf_append(buf, "-", 1);
+    return 0 - (uint64_t)value;
+}
+
 void json_int(struct buf *buf, int64_t value)
 {
-    buf_printf(buf, "%" PRId64, value);
+    append_digits(buf, append_sign(buf, value), 1);
 }
 
 void json_bool(struct buf *buf, bool value)
@@ -125,5 +148,9 @@ void json_bool(struct buf *buf, bool value)
 
 void json_seconds(struct buf *buf, int64_t time_ms)
 {
-    buf_printf(buf, "%" PRId64 ".%03d", time_ms / 1000, (int)(time_ms % 1000));
+    uint64_t ms = append_sign(buf, time_ms);
+
+    append_digits(buf, ms / 1000, 1);
+    buf_append(buf, ".", 1);
+    append_digits(buf, ms % 1000, 3);
 }
