@@ -1,4 +1,5 @@
 /* What a durable function returns (lambda-api.md section 3.2). */
+#include "engine/base/json_read.h"
 #include "engine/base/json_scan.h"
 #include "invoke/guest_parts.h"
 #include "invoke/member.h"
@@ -64,15 +65,32 @@ static bool read_verdict(struct verdict *verdict, const json_t *json, struct are
     return bytes_equal(status, bytes_of_text("PENDING"));
 }
 
-void guest_end_durable(struct guest *guest, struct guest_run *run, struct bytes body,
-                       struct arena *arena)
+/* What SDKs answer most: a text, and nothing else. */
+static bool read_plain(struct verdict *verdict, struct bytes body, struct arena *arena)
+{
+    enum { STATUS, RESULT, MEMBERS };
+    static const struct json_member members[MEMBERS] = {
+        [STATUS] = JSON_MEMBER("Status", sizeof "SUCCEEDED" - 1),
+        [RESULT] = JSON_MEMBER("Result", EXEC_PAYLOAD_BYTES_MAX)};
+    struct bytes texts[MEMBERS] = {{0}};
+    struct json_reader reader;
+
+    json_read_begin(&reader, body, arena);
+    if (!json_read_members(&reader, members, MEMBERS, texts) ||
+        !bytes_equal(texts[STATUS], bytes_of_text("SUCCEEDED"))) {
+        return false;
+    }
+    verdict->end.complete.outcome = OUTCOME_SUCCEEDED;
+    verdict->end.complete.has_payload = texts[RESULT].data != NULL;
+    verdict->end.complete.payload = texts[RESULT];
+    return true;
+}
+
+static void end_by_tree(struct guest *guest, struct guest_run *run, const json_t *json,
+                        struct arena *arena)
 {
     struct verdict verdict = {0};
-    json_t *json = NULL;
 
-    if (json_scan(body, &json_limits_payload, NULL)) {
-        json = json_loadb((const char *)body.data, body.len, JSON_ALLOW_NUL, NULL);
-    }
     if (json_is_object(json) && is_too_large(json)) {
         guest_fail_run(guest, run, "Function.ResponseSizeTooLarge",
                        "A durable function's result has at most 6291456 bytes.");
@@ -84,6 +102,21 @@ void guest_end_durable(struct guest *guest, struct guest_run *run, struct bytes 
             "A durable function answers {\"Status\":\"SUCCEEDED\"|\"FAILED\"|\"PENDING\", "
             "…}: wrap its handler with the durable execution SDK.");
     }
-    json_decref(json);
     buf_fini(&verdict.encoded);
+}
+
+void guest_end_durable(struct guest *guest, struct guest_run *run, struct bytes body,
+                       struct arena *arena)
+{
+    bool is_json = json_scan(body, &json_limits_payload, NULL);
+    struct verdict verdict = {0};
+    json_t *json;
+
+    if (is_json && read_plain(&verdict, body, arena)) {
+        guest_end_run(guest, run, &verdict.end);
+        return;
+    }
+    json = is_json ? json_loadb((const char *)body.data, body.len, JSON_ALLOW_NUL, NULL) : NULL;
+    end_by_tree(guest, run, json, arena);
+    json_decref(json);
 }

@@ -1,5 +1,5 @@
 /* The durable execution APIs that are about one execution or one callback. */
-#include "engine/base/json_scan.h"
+#include "invoke/checkpoint_body.h"
 #include "invoke/member.h"
 #include "invoke/routes.h"
 #include "invoke/update_body.h"
@@ -7,7 +7,6 @@
 #define PAGE_ITEMS_DEFAULT 100U
 #define PAGE_ITEMS_MAX 1000U
 #define ARN_MAX 1024U
-#define TOKEN_MAX 2048U
 #define CALLBACK_ID_MAX 1024U
 
 struct asking {
@@ -24,14 +23,14 @@ static void on_answer(struct execution_request *request)
 {
     struct asking *asking = container_of(request, struct asking, request);
     struct call *call = asking->call;
+    struct bytes body = (request->kept.len > 0) ? request->kept : buf_bytes(&request->json);
 
     if (request->failure.name != NULL) {
         call_fail_driver(call, &request->failure);
     } else if (request->json.failed) {
         call_fail_memory(call);
     } else {
-        call_respond(call, 200, "application/json",
-                     (request->json.len > 0) ? buf_bytes(&request->json) : bytes_of("{}", 2));
+        call_respond(call, 200, "application/json", (body.len > 0) ? body : bytes_of("{}", 2));
     }
 }
 
@@ -132,7 +131,7 @@ static bool is_base64(struct bytes text, size_t max)
 
 static bool check_token(struct asking *asking)
 {
-    if (!is_base64(asking->request.token, TOKEN_MAX)) {
+    if (!is_base64(asking->request.token, CHECKPOINT_TOKEN_MAX)) {
         call_fail(asking->call, 400, "InvalidParameterValueException",
                   "Invalid Checkpoint Token: it is not one of ours.");
         return false;
@@ -150,36 +149,40 @@ void route_get_state(struct call *call, const struct principal *principal)
     }
 }
 
-static bool read_checkpoint(struct asking *asking, struct problem *problem)
+/* False: answered. */
+static bool read_checkpoint_tree(struct call *call, struct checkpoint_body *ret_body)
 {
-    struct call *call = asking->call;
-    struct execution_request *request = &asking->request;
-    json_t *updates = NULL;
+    struct problem problem = {0};
 
-    return member_bytes(call->json, "CheckpointToken", TOKEN_MAX, &request->token, problem) &&
-           member_bytes(call->json, "ClientToken", 64, &request->client_token, problem) &&
-           member_array(call->json, "Updates", UPDATES_MAX, &updates, problem) &&
-           update_body_read(updates, http_arena(call->request), &request->updates,
-                            &request->update_count, problem);
+    if (!checkpoint_body_read_tree(call->json, http_arena(call->request), ret_body, &problem)) {
+        call_fail_problem(call, &problem);
+        return false;
+    }
+    return true;
 }
 
 /* One CheckpointToken and ClientToken again is a repetition, and gets the same answer. */
 void route_checkpoint(struct call *call, const struct principal *principal)
 {
-    struct problem problem = {0};
+    struct arena *arena = http_arena(call->request);
+    struct checkpoint_body body;
     struct asking *asking;
+    bool is_read = checkpoint_body_read(http_body(call->request), arena, &body);
 
-    if (!call_read_json(call)) {
+    if (!is_read && !call_read_json(call)) {
         return;
     }
     asking = begin(call, principal);
     if (asking == NULL) {
         return;
     }
-    if (!read_checkpoint(asking, &problem)) {
-        call_fail_problem(call, &problem);
+    if (!is_read && !read_checkpoint_tree(call, &body)) {
         return;
     }
+    asking->request.token = body.token;
+    asking->request.client_token = body.client_token;
+    asking->request.updates = body.updates;
+    asking->request.update_count = body.update_count;
     if (check_token(asking)) {
         ask(asking, driver_checkpoint);
     }

@@ -6,7 +6,6 @@
 #define STACK_LINES_MAX 1000U
 #define TENANT_ID_MAX 256U
 #define FUNCTION_MAX 256U
-#define WORD_MAX 64U /* of a type or action: longer ones are unknown */
 
 /* --- ErrorObject ----------------------------------------------------------------------- */
 
@@ -69,31 +68,39 @@ static bool is_id_char(uint8_t c)
            c == '_';
 }
 
-static bool read_id(const json_t *json, const char *key, struct bytes *id, struct problem *problem)
+bool update_is_id(struct bytes text)
 {
-    if (!member_bytes(json, key, OP_ID_MAX, id, problem)) {
-        return false;
-    }
-    for (size_t i = 0; i < id->len; i++) {
-        if (!is_id_char(id->data[i])) {
-            return problem_invalid(problem, "%s must satisfy the pattern [a-zA-Z0-9-_]+.", key);
+    for (size_t i = 0; i < text.len; i++) {
+        if (!is_id_char(text.data[i])) {
+            return false;
         }
     }
     return true;
 }
 
-static bool read_printable(const json_t *json, const char *key, size_t max, struct bytes *text,
-                           struct problem *problem)
+bool update_is_printable(struct bytes text)
 {
-    if (!member_bytes(json, key, max, text, problem)) {
-        return false;
-    }
-    for (size_t i = 0; i < text->len; i++) {
-        if (text->data[i] < 0x20 || text->data[i] > 0x7E) {
-            return problem_invalid(problem, "%s must be printable ASCII.", key);
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] < 0x20 || text.data[i] > 0x7E) {
+            return false;
         }
     }
     return true;
+}
+
+static bool read_id(const json_t *json, const char *key, struct bytes *id, struct problem *problem)
+{
+    return member_bytes(json, key, OP_ID_MAX, id, problem) &&
+           (update_is_id(*id) ||
+            problem_invalid(problem, "%s must satisfy the pattern [a-zA-Z0-9-_]+.", key));
+}
+
+static bool read_printable(const json_t *json, const char *key, size_t max, struct bytes *text,
+                           struct problem *problem)
+{
+    return member_bytes(json, key, max, text, problem) &&
+           (update_is_printable(*text) ||
+            problem_invalid(problem, "%s must be printable ASCII.", key));
 }
 
 static bool read_names(const json_t *json, struct op_update *update, struct problem *problem)
@@ -105,8 +112,8 @@ static bool read_names(const json_t *json, struct op_update *update, struct prob
         !read_id(json, "ParentId", &update->parent_id, problem) ||
         !read_printable(json, "Name", OP_NAME_MAX, &update->name, problem) ||
         !read_printable(json, "SubType", OP_SUB_TYPE_MAX, &update->sub_type, problem) ||
-        !member_bytes(json, "Type", WORD_MAX, &type, problem) ||
-        !member_bytes(json, "Action", WORD_MAX, &action, problem)) {
+        !member_bytes(json, "Type", UPDATE_WORD_MAX, &type, problem) ||
+        !member_bytes(json, "Action", UPDATE_WORD_MAX, &action, problem)) {
         return false;
     }
     if (update->id.len == 0 || type.len == 0 || action.len == 0) {

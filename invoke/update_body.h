@@ -13,4 +13,9 @@ bool error_body_read(const json_t *json, struct arena *arena, struct error_objec
 bool update_body_read(const json_t *updates, struct arena *arena, struct op_update **ret_updates,
                       size_t *ret_count, struct problem *problem);
 
+/* The characters of an id, and of a name. */
+bool update_is_id(struct bytes text);
+bool update_is_printable(struct bytes text);
+#define UPDATE_WORD_MAX 64U /* of a type or action: longer ones are unknown */
+
 #endif /* INVOKE_UPDATE_BODY_H */

@@ -149,13 +149,25 @@ static bool put_answer(struct task *task, struct buf *json)
     return is_whole;
 }
 
-/* Kept beside the run, for one that asks again. */
-static void keep_answer(struct run *run, struct bytes client_token, const struct buf *json)
+/* It is kept beside the run, for one that asks again. */
+static bool make_answer(struct task *task, struct run *run, const struct pending *pending)
 {
-    buf_fini(&run->reply);
-    buf_append(&run->reply, json->data, json->len);
-    run->client_token_len = (client_token.len < sizeof run->client_token) ? client_token.len : 0;
-    memcpy(run->client_token, client_token.data, run->client_token_len);
+    run->reply.len = 0;
+    run->reply.failed = false;
+    run->client_token_len = 0;
+    if (!put_answer(task, &run->reply)) {
+        return false;
+    }
+    run->client_token_len = pending->client_token_len;
+    memcpy(run->client_token, pending->client_token, pending->client_token_len);
+    return true;
+}
+
+static void give_answer(const struct run *run, struct execution_request *request)
+{
+    request->kept = buf_bytes(&run->reply);
+    request->json.failed = run->reply.failed;
+    request_answer(request);
 }
 
 static void repeat_answer(struct run *run, struct execution_request *request)
@@ -167,8 +179,7 @@ static void repeat_answer(struct run *run, struct execution_request *request)
         fail_stale(request);
         return;
     }
-    buf_append(&request->json, run->reply.data, run->reply.len);
-    request_answer(request);
+    give_answer(run, request);
 }
 
 /* Also when the client has left: it may ask again. */
@@ -177,10 +188,8 @@ static void on_accepted(struct task *task, struct run *run)
     struct pending *pending = task->arg;
     struct hot *hot = hot_of(task->exec);
     struct execution_request *request;
-    struct buf json = {0};
 
-    if (!put_answer(task, &json)) { /* loaded in the middle of an attempt: cannot be */
-        buf_fini(&json);
+    if (!make_answer(task, run, pending)) { /* loaded in the middle of an attempt: cannot be */
         invocation_cancel(run->driver->pool, &run->invocation, "a payload is missing");
         request = request_take(pending);
         if (request != NULL) {
@@ -188,16 +197,12 @@ static void on_accepted(struct task *task, struct run *run)
         }
         return;
     }
-    keep_answer(run, pending->client_token, &json);
     hot->known_record = task->exec->records;
     hot->known_change = task->exec->change_no;
     hot_drop_payloads(hot);
     request = request_take(pending);
     if (request != NULL) {
-        request->json = json;
-        request_answer(request);
-    } else {
-        buf_fini(&json);
+        give_answer(run, request);
     }
 }
 
@@ -226,6 +231,20 @@ static void on_checkpointed(struct task *task)
     }
 }
 
+/* What is absent stays so. */
+static struct bytes copy_given(struct task *task, struct bytes bytes)
+{
+    return (bytes.data != NULL) ? task_copy(task, bytes) : bytes;
+}
+
+static void keep_client_token(struct pending *pending, struct bytes token)
+{
+    pending->client_token_len = (token.len <= sizeof pending->client_token) ? token.len : 0;
+    if (pending->client_token_len > 0) {
+        memcpy(pending->client_token, token.data, token.len);
+    }
+}
+
 /* The request may be gone before the answer; what the command points to is the task's. */
 static void copy_updates(struct task *task, const struct execution_request *request)
 {
@@ -239,14 +258,14 @@ static void copy_updates(struct task *task, const struct execution_request *requ
         struct op_update *update = &updates[i];
 
         *update = request->updates[i];
-        update->id = task_copy(task, update->id);
-        update->parent_id = task_copy(task, update->parent_id);
-        update->name = task_copy(task, update->name);
-        update->sub_type = task_copy(task, update->sub_type);
-        update->payload = task_copy(task, update->payload);
-        update->error = task_copy(task, update->error);
-        update->function = task_copy(task, update->function);
-        update->tenant_id = task_copy(task, update->tenant_id);
+        update->id = copy_given(task, update->id);
+        update->parent_id = copy_given(task, update->parent_id);
+        update->name = copy_given(task, update->name);
+        update->sub_type = copy_given(task, update->sub_type);
+        update->payload = copy_given(task, update->payload);
+        update->error = copy_given(task, update->error);
+        update->function = copy_given(task, update->function);
+        update->tenant_id = copy_given(task, update->tenant_id);
         child_resolve(task->driver, task, update);
     }
     task->command.updates = updates;
@@ -272,7 +291,7 @@ void driver_checkpoint(struct driver *driver, struct execution_request *request)
         fail_stale(request);
         return;
     }
-    pending->client_token = arena_copy(&pending->arena, request->client_token);
+    keep_client_token(pending, request->client_token);
     task = task_create(driver, COMMAND_CHECKPOINT, &token.exec_id, on_checkpointed, pending);
     task->command.attempt = token.attempt;
     task->command.seq = token.seq;

@@ -246,8 +246,10 @@ static void free_pooled(struct driver *driver)
         struct run *run = container_of(item, struct run, link);
 
         buf_fini(&run->answer);
+        buf_fini(&run->reply);
         mem_free(run);
     }
+    buf_fini(&driver->plain);
 }
 
 static void on_handle_closed(uv_handle_t *handle)

@@ -129,8 +129,9 @@ struct execution_request {
     void (*cb)(struct execution_request *request);
     /* the answer */
     struct driver_error failure;
-    struct buf json; /* the body, whole; the driver frees it after `cb` */
-    int64_t time_ms; /* stop: when it ended */
+    struct buf json;   /* the body, whole; the driver frees it after `cb` */
+    struct bytes kept; /* of a checkpoint in place of it: valid until `cb` returns */
+    int64_t time_ms;   /* stop: when it ended */
     void *state;
 };
 

@@ -50,6 +50,7 @@ struct pending *request_open(struct driver *driver, struct execution_request *re
 
     request->failure = (struct driver_error){0};
     request->json = (struct buf){0};
+    request->kept = (struct bytes){0};
     request->state = NULL;
     if (pending == NULL) {
         request_fail(request, 500, "ServiceException", "The daemon is out of memory.");

@@ -2,7 +2,7 @@
 #ifndef ENGINE_DRIVER_REQUEST_H
 #define ENGINE_DRIVER_REQUEST_H
 
-#include "engine/driver/driver.h"
+#include "engine/driver/state.h"
 
 /* An execution as it stood when a read was taken in: everything of it was durable. It
  * goes on while the views catch up, so the answer is made of this and of the records up
@@ -35,7 +35,8 @@ struct pending {
     request_render render;
     struct arena arena; /* of what follows */
     struct execution_view view;
-    struct bytes client_token; /* of a checkpoint */
+    uint8_t client_token[CLIENT_TOKEN_MAX]; /* of a checkpoint; length 0: none, or too long */
+    size_t client_token_len;
 };
 
 struct task;

@@ -24,10 +24,21 @@ struct run *run_create(struct driver *driver)
     return run;
 }
 
+/* Its memory stays, unless it is much. */
+static void empty(struct buf *buf)
+{
+    if (buf->cap > WIRE_PIECE_BYTES) {
+        buf_fini(buf);
+    }
+    buf->len = 0;
+    buf->failed = false;
+}
+
 void run_free(struct run *run)
 {
     struct driver *driver = run->driver;
     struct buf answer = run->answer;
+    struct buf reply = run->reply;
 
     if (run->is_waiting) {
         journal_wait_cancel(driver->journal, &run->wait);
@@ -36,12 +47,9 @@ void run_free(struct run *run)
         function_revision_unref(run->invocation.revision);
     }
     mem_free((void *)(uintptr_t)run->invocation.execution.data);
-    buf_fini(&run->reply);
-    answer.len = 0;
-    if (answer.cap > WIRE_PIECE_BYTES) {
-        buf_fini(&answer);
-    }
-    *run = (struct run){.answer = answer};
+    empty(&answer);
+    empty(&reply);
+    *run = (struct run){.answer = answer, .reply = reply};
     driver->runs_open--;
     list_push_back(&driver->free_runs, &run->link);
 }

@@ -123,17 +123,18 @@ static void continue_chain(const struct tenant_keys *keys, const uint8_t *header
     seal_chain(keys, before, bytes_of(neutral, sizeof neutral), plain, chain);
 }
 
-int sealer_make(struct buf *out, struct arena *scratch, const struct tenant_keys *keys,
+int sealer_make(struct buf *out, struct buf *plain, const struct tenant_keys *keys,
                 const struct exec *exec, const struct record *records, uint32_t count,
                 uint8_t chain[SEAL_CHAIN_BYTES])
 {
     struct frame_header header = header_of(keys, exec, records, count);
     size_t begun = out->len;
-    struct buf plain = {0};
     uint8_t bound[BOUND_BYTES];
     uint8_t *room = buf_reserve(out, FRAME_HEADER_BYTES);
     int r = 0;
 
+    plain->len = 0;
+    plain->failed = false;
     if (room == NULL) {
         return ERR(ERR_NOMEM, "frame");
     }
@@ -142,22 +143,21 @@ int sealer_make(struct buf *out, struct arena *scratch, const struct tenant_keys
         r = put_opening(out, keys, exec);
     }
     header.opening_len = (uint32_t)(out->len - begun - FRAME_HEADER_BYTES);
-    wire_put_records(&plain, scratch, records, count);
-    header.sealed_len = (uint32_t)(plain.len + SEAL_OVERHEAD);
-    if (r == 0 && (plain.failed || buf_reserve(out, header.sealed_len) == NULL)) {
-        r = ERR(ERR_NOMEM, "frame of %zu bytes", plain.len);
+    wire_put_records(plain, NULL, records, count);
+    header.sealed_len = (uint32_t)(plain->len + SEAL_OVERHEAD);
+    if (r == 0 && (plain->failed || buf_reserve(out, header.sealed_len) == NULL)) {
+        r = ERR(ERR_NOMEM, "frame of %zu bytes", plain->len);
     }
     if (r == 0) {
         frame_header_put(&header, out->data + begun);
         bind(bound, out->data + begun, chain);
-        seal(keys, KEY_HISTORY, buf_bytes(&plain), bytes_of(bound, sizeof bound),
+        seal(keys, KEY_HISTORY, buf_bytes(plain), bytes_of(bound, sizeof bound),
              out->data + out->len);
         out->len += header.sealed_len;
-        continue_chain(keys, out->data + begun, buf_bytes(&plain), chain);
+        continue_chain(keys, out->data + begun, buf_bytes(plain), chain);
         memcpy(header.chain, chain, sizeof header.chain);
         frame_header_put(&header, out->data + begun);
     }
-    buf_fini(&plain);
     return r;
 }
 

@@ -9,8 +9,9 @@
 #include "tenants/keys.h"
 
 /* Appends one frame to `out`: `records` have just been applied to `exec`. `chain`
- * is that before it (zeroes before the first), and afterwards that after it. */
-int sealer_make(struct buf *out, struct arena *scratch, const struct tenant_keys *keys,
+ * is that before it (zeroes before the first), and afterwards that after it. `plain` is
+ * memory to write them in before they are sealed. */
+int sealer_make(struct buf *out, struct buf *plain, const struct tenant_keys *keys,
                 const struct exec *exec, const struct record *records, uint32_t count,
                 uint8_t chain[SEAL_CHAIN_BYTES]);
 

@@ -31,6 +31,7 @@ struct driver {
 
     struct list free_tasks;
     struct list free_runs;
+    struct buf plain;    /* of the frame that is being made */
     uint32_t tasks_open; /* submitted and not finished */
     uint32_t runs_open;
 

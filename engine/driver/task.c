@@ -162,10 +162,14 @@ static void keep_payloads(struct task *task)
 static void make_frame(struct task *task)
 {
     struct hot *hot = hot_of(task->exec);
+    struct buf *plain = &task->driver->plain;
 
-    if (sealer_make(&task->frame, &task->arena, task->driver->keys, task->exec, task->records,
+    if (sealer_make(&task->frame, plain, task->driver->keys, task->exec, task->records,
                     task->record_count, hot->chain) != 0) {
         die("a frame could not be made");
+    }
+    if (plain->cap > FRAME_KEEP_BYTES) {
+        buf_fini(plain);
     }
     keep_payloads(task);
     CRASH_POINT(before_append);

@@ -184,8 +184,10 @@ class EventTest(CheckpointFixture):
 
 class TokenTest(CheckpointFixture):
     def test_a_checkpoint_sent_again_has_the_same_answer(self):
-        trace = self.runs([checkpoint(*step("a", '"é\\u0000"'), client="one"),
-                           checkpoint(*step("a", '"é\\u0000"'), client="one", token="previous"),
+        longest = "c" * 64
+        trace = self.runs([checkpoint(*step("a", '"é\\u0000"'), client=longest),
+                           checkpoint(*step("a", '"é\\u0000"'), client=longest,
+                                      token="previous"),
                            checkpoint(*step("b", "2"))])
         first, again, other = self.got(trace)
         self.assertEqual(first["status"], 200)

@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/driver/alias.h"
 #include "invoke/guest_parts.h"
 #include "sdk/wire/wire.h"
 #include "tests/fuzz/target.h"
@@ -53,29 +52,6 @@ void guest_fails_init(struct place *place, struct bytes type, struct bytes messa
     (void)place;
     (void)type;
     (void)message;
-}
-
-/* Nothing here asks for functions. */
-struct functions *driver_functions(struct driver *driver)
-{
-    (void)driver;
-    abort();
-}
-
-struct function *function_find(const struct functions *functions, struct bytes name)
-{
-    (void)functions;
-    (void)name;
-    abort();
-}
-
-struct function_revision *function_resolve(const struct function *function, struct bytes qualifier,
-                                           uint64_t chance)
-{
-    (void)function;
-    (void)qualifier;
-    (void)chance;
-    abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
