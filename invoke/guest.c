@@ -220,14 +220,14 @@ static size_t admit(void *arg, struct http_request *request)
     struct bytes labels[CALL_LABELS_MAX];
     struct guest *guest = arg;
 
+    if (!begins_with(http_path(request), RUNTIME "/")) {
+        return router_admit_environment(guest->service, request);
+    }
     if (is_path(request, "POST", RUNTIME "/invocation/{}/response", labels)) {
         http_stream_body(request);
         return SIZE_MAX;
     }
-    if (begins_with(http_path(request), RUNTIME "/")) {
-        return GUEST_RESPONSE_BYTES_MAX;
-    }
-    return router_admit_environment(guest->service, request);
+    return GUEST_RESPONSE_BYTES_MAX;
 }
 
 static void handle(void *arg, struct http_request *request)

@@ -212,14 +212,15 @@ static size_t limit_of(const struct route *route, const struct http_request *req
 static void name_refusal(struct service *service, struct http_request *request, size_t max)
 {
     struct bytes length = http_header(request, "content-length");
-    struct id id = make_id(service);
     char text[ID_TEXT_LEN + 1];
     uint64_t announced = 0;
+    struct id id;
 
     for (size_t i = 0; i < length.len && announced <= max; i++) {
         announced = announced * 10 + (uint64_t)(length.data[i] - '0');
     }
     if (length.data != NULL && announced > max) {
+        id = make_id(service);
         id_format(&id, text);
         http_add_header(request, "x-amzn-requestid", bytes_of(text, ID_TEXT_LEN));
         http_add_header(request, "x-amzn-errortype", bytes_of_text("RequestTooLargeException"));
@@ -265,34 +266,39 @@ static void refuse_unknown(struct call *call, const struct match *match)
     }
 }
 
-static void dispatch(struct call *call)
+static bool is_encoded_well(struct call *call)
 {
-    struct match match;
-
     if (!percent_is_well_formed(http_path(call->request)) ||
         !percent_is_well_formed(http_query(call->request))) {
         call_fail(call, 400, "InvalidParameterValueException",
                   "The percent-encoding of the path or query is malformed.");
+        return false;
+    }
+    return true;
+}
+
+static void dispatch(struct call *call, const struct match *match)
+{
+    if (!is_encoded_well(call)) {
         return;
     }
-    find(&match, call->request);
-    if (match.route == NULL || match.route->handle == NULL) {
-        refuse_unknown(call, &match);
+    if (match->route == NULL || match->route->handle == NULL) {
+        refuse_unknown(call, match);
         return;
     }
-    if (call->principal.is_environment && !is_for_environments(match.route)) {
+    if (call->principal.is_environment && !is_for_environments(match->route)) {
         call_fail(call, 403, "AccessDeniedException",
-                  "%s is not for functions: call it from outside.", match.route->name);
+                  "%s is not for functions: call it from outside.", match->route->name);
         return;
     }
-    if (match.route->is_operator && !call->principal.is_operator) {
+    if (match->route->is_operator && !call->principal.is_operator) {
         call_fail(call, 403, "AccessDeniedException",
-                  "%s is for the operator: use the daemon's unix socket.", match.route->name);
+                  "%s is for the operator: use the daemon's unix socket.", match->route->name);
         return;
     }
-    call->route = match.route;
-    memcpy(call->labels, match.labels, sizeof call->labels);
-    match.route->handle(call, &call->principal);
+    call->route = match->route;
+    memcpy(call->labels, match->labels, sizeof call->labels);
+    match->route->handle(call, &call->principal);
 }
 
 /* NULL without memory: answered. */
@@ -315,12 +321,14 @@ static void finish(struct call *call, struct admission *admission)
     const struct denial *denial =
         verifier_finish(call->service->verifier, admission, http_body(call->request),
                         moment_now_ms(), &call->principal);
+    struct match match;
 
     if (denial != NULL) {
         call_fail(call, denial->status, denial->name, "%s", denial->message);
         return;
     }
-    dispatch(call);
+    find(&match, call->request);
+    dispatch(call, &match);
 }
 
 struct hashing {
@@ -407,14 +415,18 @@ static bool is_for_environments(const struct route *route)
     return false;
 }
 
+/* What the path means is kept with the request until its body is there. */
 size_t router_admit_environment(struct service *service, struct http_request *request)
 {
     size_t max = STRANGER_BODY_BYTES_MAX;
-    struct match match;
+    struct match *match = arena_alloc(http_arena(request), sizeof *match);
 
-    find(&match, request);
-    if (match.route != NULL && match.route->handle != NULL) {
-        max = limit_of(match.route, request);
+    http_set_user(request, match, NULL);
+    if (match != NULL) {
+        find(match, request);
+        if (match->route != NULL && match->route->handle != NULL) {
+            max = limit_of(match->route, request);
+        }
     }
     name_refusal(service, request, max);
     return max;
@@ -422,10 +434,17 @@ size_t router_admit_environment(struct service *service, struct http_request *re
 
 void router_handle_environment(struct service *service, struct http_request *request)
 {
+    const struct match *match = http_user(request);
     struct call *call = open_call(service, request);
 
-    if (call != NULL) {
-        principal_of_environment(TENANT_DEFAULT, &call->principal);
-        dispatch(call);
+    if (call == NULL) {
+        return;
     }
+    http_set_user(request, NULL, NULL);
+    if (match == NULL) {
+        call_fail_memory(call);
+        return;
+    }
+    principal_of_environment(TENANT_DEFAULT, &call->principal);
+    dispatch(call, match);
 }
