@@ -27,8 +27,8 @@ static void put_number(struct buf *json, const char *key, uint64_t number)
     json_int(json, (int64_t)number);
 }
 
-static void put_arn(struct buf *json, const char *key, const struct function *function,
-                    struct bytes qualifier)
+void function_answer_put_arn(struct buf *json, const char *key, const struct function *function,
+                             struct bytes qualifier)
 {
     struct buf arn = {0};
 
@@ -177,6 +177,44 @@ static void put_snap_start(struct buf *json, const json_t *kept)
     json_close(json, '}');
 }
 
+static void put_logging(struct buf *json, const struct function *function, const json_t *logging)
+{
+    const char *format = json_string_value(json_object_get(logging, "LogFormat"));
+    const char *group = json_string_value(json_object_get(logging, "LogGroup"));
+    const char *of_function = json_string_value(json_object_get(logging, "ApplicationLogLevel"));
+    const char *of_system = json_string_value(json_object_get(logging, "SystemLogLevel"));
+    bool is_json = format != NULL && strcmp(format, "JSON") == 0;
+
+    json_key(json, "LoggingConfig");
+    json_open(json, '{');
+    put_text(json, "LogFormat", is_json ? "JSON" : "Text");
+    if (is_json) { /* Text has no levels */
+        put_text(json, "ApplicationLogLevel", (of_function != NULL) ? of_function : "INFO");
+        put_text(json, "SystemLogLevel", (of_system != NULL) ? of_system : "INFO");
+    }
+    json_key(json, "LogGroup");
+    if (group != NULL) {
+        json_text(json, group);
+    } else {
+        buf_printf(json, "\"/aws/lambda/%s\"", function->name);
+    }
+    json_close(json, '}');
+}
+
+/* With what it lacks; by another operation; or not at all. */
+static bool is_shown_otherwise(const char *key)
+{
+    static const char *const keys[] = {"CodeSigningConfigArn", "LoggingConfig", "SnapStart",
+                                       "Tags"};
+
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        if (strcmp(key, keys[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void put_kept(struct buf *json, const struct function_revision *revision)
 {
     json_t *kept = load_kept(&revision->config);
@@ -185,7 +223,7 @@ static void put_kept(struct buf *json, const struct function_revision *revision)
 
     json_object_foreach(kept, key, value)
     {
-        if (strcmp(key, "Tags") != 0 && strcmp(key, "SnapStart") != 0) {
+        if (!is_shown_otherwise(key)) {
             put_value(json, key, value);
         }
     }
@@ -196,14 +234,7 @@ static void put_kept(struct buf *json, const struct function_revision *revision)
 #else
     put_default(json, kept, "Architectures", "[\"x86_64\"]");
 #endif
-    if (json_object_get(kept, "LoggingConfig") == NULL) {
-        json_key(json, "LoggingConfig");
-        json_open(json, '{');
-        put_text(json, "LogFormat", "Text");
-        json_key(json, "LogGroup");
-        buf_printf(json, "\"/aws/lambda/%s\"", revision->function->name);
-        json_close(json, '}');
-    }
+    put_logging(json, revision->function, json_object_get(kept, "LoggingConfig"));
     json_decref(kept);
 }
 
@@ -212,7 +243,7 @@ void function_answer_put(struct buf *json, const struct function_revision *revis
 {
     json_open(json, '{');
     put_text(json, "FunctionName", revision->function->name);
-    put_arn(json, "FunctionArn", revision->function, qualifier);
+    function_answer_put_arn(json, "FunctionArn", revision->function, qualifier);
     put_settings(json, &revision->config);
     put_code(json, revision);
     put_state(json, revision);
@@ -282,7 +313,7 @@ void alias_answer_put(struct buf *json, const struct function *function, const s
     }
     id_format(&alias->revision_id, id);
     json_open(json, '{');
-    put_arn(json, "AliasArn", function, alias->name);
+    function_answer_put_arn(json, "AliasArn", function, alias->name);
     json_key(json, "Name");
     json_quoted(json, alias->name);
     put_text(json, "FunctionVersion", version);

@@ -8,6 +8,10 @@
 void function_answer_put(struct buf *json, const struct function_revision *revision,
                          struct bytes qualifier);
 
+/* A member with the function's ARN; with the qualifier, unless that is empty. */
+void function_answer_put_arn(struct buf *json, const char *key, const struct function *function,
+                             struct bytes qualifier);
+
 /* CodeSha256: base64 of the hash. */
 void function_answer_put_hash(struct buf *text, const struct function_revision *revision);
 

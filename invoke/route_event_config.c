@@ -3,6 +3,7 @@
 #include "engine/driver/alias.h"
 #include "engine/driver/event_settings.h"
 #include "engine/driver/function_name.h"
+#include "invoke/function_answer.h"
 #include "invoke/member.h"
 #include "invoke/moment.h"
 #include "invoke/routes.h"
@@ -30,26 +31,13 @@ static void put_destination(struct buf *json, const char *key, struct bytes dest
     json_close(json, '}');
 }
 
-static void put_arn(struct buf *json, const struct function *function, struct bytes qualifier)
-{
-    struct buf arn = {0};
-
-    buf_append_text(&arn, function->arn);
-    buf_append(&arn, ":", 1);
-    buf_append(&arn, qualifier.data, qualifier.len);
-    json_key(json, "FunctionArn");
-    json_quoted(json, buf_bytes(&arn));
-    json->failed = json->failed || arn.failed;
-    buf_fini(&arn);
-}
-
 static void put_config(struct buf *json, const struct function *function, struct bytes qualifier,
                        const struct event_settings *settings)
 {
     json_open(json, '{');
     json_key(json, "LastModified");
     json_seconds(json, settings->modified_ms);
-    put_arn(json, function, qualifier);
+    function_answer_put_arn(json, "FunctionArn", function, qualifier);
     if (settings->has_retries) {
         json_key(json, "MaximumRetryAttempts");
         json_int(json, settings->retries_max);

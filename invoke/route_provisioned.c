@@ -1,5 +1,6 @@
 /* Provisioned concurrency of versions and aliases. */
 #include "engine/driver/provisioned.h"
+#include "invoke/function_answer.h"
 #include "invoke/member.h"
 #include "invoke/moment.h"
 #include "invoke/routes.h"
@@ -198,19 +199,11 @@ static void get_one(struct call *call)
 static void put_item(struct buf *json, const struct function *function,
                      const struct provisioned *provisioned)
 {
-    struct buf arn = {0};
-
-    buf_append_text(&arn, function->arn);
-    buf_append(&arn, ":", 1);
-    buf_append(&arn, provisioned->qualifier.data, provisioned->qualifier.len);
     json_element(json);
     json_open(json, '{');
-    json_key(json, "FunctionArn");
-    json_quoted(json, buf_bytes(&arn));
+    function_answer_put_arn(json, "FunctionArn", function, provisioned->qualifier);
     put_members(json, provisioned);
     json_close(json, '}');
-    json->failed = json->failed || arn.failed;
-    buf_fini(&arn);
 }
 
 static void list_all(struct call *call)

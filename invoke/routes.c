@@ -21,6 +21,7 @@ enum {
 #define C "/2025-12-01/durable-execution-callbacks/{}"
 #define E "/2015-03-31/event-source-mappings"
 #define A "/2019-09-25/functions/{}/event-invoke-config"
+#define M "/2021-07-20/functions/{}/runtime-management-config"
 #define P "/2019-09-30/functions/{}/provisioned-concurrency"
 
 /* clang-format off */
@@ -110,6 +111,13 @@ const struct route routes[] = {
      false, route_get_recursion},
     {"PutFunctionRecursionConfig", "PUT", "/2024-08-31/functions/{}/recursion-config", SETTINGS,
      false, route_put_recursion},
+    {"GetRuntimeManagementConfig", "GET", M, NO_BODY, false, route_get_management},
+    {"PutRuntimeManagementConfig", "PUT", M, SETTINGS, false, route_put_management},
+    {"GetFunctionCodeSigningConfig", "GET", "/2020-06-30/functions/{}/code-signing-config",
+     NO_BODY, false, route_get_signing},
+    {"GetFunctionUrlConfig", "GET", "/2021-10-31/functions/{}/url", NO_BODY, false, route_get_url},
+    {"ListFunctionUrlConfigs", "GET", "/2021-10-31/functions/{}/urls", NO_BODY, false,
+     route_list_urls},
     {"ListLayers", "GET", "/2018-10-31/layers", 0, false, NULL},
     {"ListLayerVersions", "GET", "/2018-10-31/layers/{}/versions", 0, false, NULL},
     {"PublishLayerVersion", "POST", "/2018-10-31/layers/{}/versions", 0, false, NULL},

@@ -78,6 +78,15 @@ void route_delete_provisioned(struct call *call, const struct principal *princip
 void route_put_recursion(struct call *call, const struct principal *principal);
 void route_get_recursion(struct call *call, const struct principal *principal);
 
+/* route_management.c */
+void route_put_management(struct call *call, const struct principal *principal);
+void route_get_management(struct call *call, const struct principal *principal);
+
+/* route_none.c */
+void route_get_signing(struct call *call, const struct principal *principal);
+void route_list_urls(struct call *call, const struct principal *principal);
+void route_get_url(struct call *call, const struct principal *principal);
+
 /* route_list.c */
 void route_list_by_function(struct call *call, const struct principal *principal);
 void route_list_executions(struct call *call, const struct principal *principal);

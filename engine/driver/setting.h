@@ -6,8 +6,8 @@
  * is one sealed object of the journal (keys in object.h), in memory from the start on.
  *
  * After a crash a change is there or it is not. Settings go with their function, and those
- * that are named for a version or an alias (of event invokes, policies, provisioned) with
- * that; what an interrupted delete left is removed at the next start. */
+ * that are named for a version or an alias (of event invokes, policies, provisioned,
+ * management) with that; what an interrupted delete left is removed at the next start. */
 #ifndef ENGINE_DRIVER_SETTING_H
 #define ENGINE_DRIVER_SETTING_H
 
@@ -21,6 +21,7 @@ enum setting_kind {
     SETTING_POLICY,
     SETTING_PROVISIONED,
     SETTING_RECURSION,
+    SETTING_MANAGEMENT, /* of its runtime, by version */
     SETTING_KINDS,
 };
 

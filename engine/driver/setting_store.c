@@ -17,6 +17,7 @@ static const char *const kind_names[SETTING_KINDS] = {
     [SETTING_POLICY] = "policy",
     [SETTING_PROVISIONED] = "provisioned",
     [SETTING_RECURSION] = "recursion",
+    [SETTING_MANAGEMENT] = "management",
 };
 
 /* On its way to the journal. */
@@ -171,8 +172,10 @@ static struct setting_change *change_create(struct functions *functions, struct 
 /* It is of a version or an alias, and that is not there (any more). */
 static bool is_orphan(const struct held *held, const struct setting *setting)
 {
-    static const bool is_of_qualifier[SETTING_KINDS] = {
-        [SETTING_EVENT_INVOKE] = true, [SETTING_POLICY] = true, [SETTING_PROVISIONED] = true};
+    static const bool is_of_qualifier[SETTING_KINDS] = {[SETTING_EVENT_INVOKE] = true,
+                                                        [SETTING_POLICY] = true,
+                                                        [SETTING_PROVISIONED] = true,
+                                                        [SETTING_MANAGEMENT] = true};
 
     return is_of_qualifier[setting->kind] &&
            function_resolve(&held->function, setting->name, UINT64_MAX) == NULL;

@@ -19,6 +19,7 @@ from model import MODEL, VERSION
 
 KEPT = {"metadata", "operations", "shapes", "version"}
 LEFT_OUT = re.compile(r"CapacityProvider|CodeSigning|FunctionUrl|ScalingConfig")
+TAKEN = {"GetFunctionCodeSigningConfig", "GetFunctionUrlConfig", "ListFunctionUrlConfigs"}
 PROSE = {"documentation", "documentationUrl"}
 
 
@@ -60,7 +61,7 @@ def shapes_of(operations, shapes):
 def choose(service):
     service = strip({key: one for key, one in service.items() if key in KEPT})
     operations = {name: one for name, one in sorted(service["operations"].items())
-                  if not LEFT_OUT.search(name)}
+                  if name in TAKEN or not LEFT_OUT.search(name)}
     return dict(service, operations=operations,
                 shapes=shapes_of(operations, service["shapes"]))
 
@@ -74,7 +75,7 @@ def make():
     return {
         "service-2.json": service,
         "paginators-1.json": {"pagination": {name: one for name, one in sorted(pages.items())
-                                             if not LEFT_OUT.search(name)}},
+                                             if name in TAKEN or not LEFT_OUT.search(name)}},
     }
 
 

@@ -45,7 +45,8 @@ WELL = {
 # About a function by its name, and so refused when there is none.
 BY_NAME = sorted(set(WELL) | {
     "DeleteFunction", "DeleteFunctionConcurrency", "DeleteFunctionEventInvokeConfig",
-    "GetFunction", "GetFunctionConcurrency", "GetFunctionConfiguration",
+    "GetFunction", "GetFunctionCodeSigningConfig", "GetFunctionConcurrency",
+    "GetFunctionConfiguration", "GetFunctionUrlConfig", "ListFunctionUrlConfigs",
     "GetFunctionEventInvokeConfig", "GetFunctionRecursionConfig", "GetPolicy",
     "GetRuntimeManagementConfig", "Invoke", "InvokeWithResponseStream", "ListAliases",
     "ListDurableExecutionsByFunction", "ListFunctionEventInvokeConfigs",
@@ -151,6 +152,10 @@ ROWS = [
     ("GetFunctionEventInvokeConfig", ABSENT, FUNCTION),
     ("DeleteFunctionEventInvokeConfig", ABSENT, FUNCTION),
     ("PutFunctionRecursionConfig", INVALID, dict(FUNCTION, RecursiveLoop="Maybe")),
+    ("PutRuntimeManagementConfig", INVALID, dict(FUNCTION, UpdateRuntimeOn="Never")),
+    ("PutRuntimeManagementConfig", INVALID, dict(FUNCTION, UpdateRuntimeOn="Manual")),
+    ("GetFunctionUrlConfig", ABSENT, FUNCTION),
+    ("ListFunctionUrlConfigs", INVALID, dict(FUNCTION, MaxItems=10001)),
     ("GetPolicy", ABSENT, FUNCTION),
     ("RemovePermission", ABSENT, dict(FUNCTION, StatementId="s")),
     ("AddPermission", INVALID, dict(FUNCTION, StatementId="a b", Action="lambda:*",

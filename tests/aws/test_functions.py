@@ -68,6 +68,39 @@ class Functions(Case):
         self.assertNotIn("DurableConfig", made)
         self.assertNotIn("Environment", made)
 
+    def test_a_part_of_the_logging_is_completed(self):
+        """Who compares what he asked for with what he is shown sees Lambda's defaults."""
+        self.deploy("logs", LoggingConfig={"LogFormat": "JSON"})
+        shown = self.client.get_function_configuration(FunctionName="logs")["LoggingConfig"]
+        self.assertEqual(shown, {"LogFormat": "JSON", "ApplicationLogLevel": "INFO",
+                                 "SystemLogLevel": "INFO", "LogGroup": "/aws/lambda/logs"})
+        shown = self.client.update_function_configuration(
+            FunctionName="logs", LoggingConfig={"LogGroup": "/mine"})["LoggingConfig"]
+        self.assertEqual(shown, {"LogFormat": "Text", "LogGroup": "/mine"})
+
+    def test_what_terraform_asks_of_a_function(self):
+        """The calls of its aws_lambda_function with `publish`, in their order."""
+        name = "terraform"
+        self.deploy(name, Architectures=["x86_64"], Description="", EphemeralStorage={"Size": 512},
+                    PackageType="Zip", Publish=True, TracingConfig={"Mode": "PassThrough"})
+        self.assertEqual(self.client.get_function(FunctionName=name)["Configuration"]["State"],
+                         "Active")
+        for change in ({"VpcConfig": {"SubnetIds": [], "SecurityGroupIds": []}},
+                       {"DeadLetterConfig": {"TargetArn": ""}}, {"Layers": []},
+                       {"FileSystemConfigs": []}, {"KMSKeyArn": ""},
+                       {"Environment": {"Variables": {}}}, {"SnapStart": {"ApplyOn": "None"}}):
+            changed = self.client.update_function_configuration(FunctionName=name, **change)
+            self.assertEqual(changed["LastUpdateStatus"], "Successful", change)
+        published = self.client.publish_version(FunctionName=name, Description="next")
+        again = self.client.get_function_configuration(FunctionName=published["FunctionArn"],
+                                                       Qualifier=published["Version"])
+        self.assertEqual(again["LastUpdateStatus"], "Successful")
+        versions = self.client.list_versions_by_function(FunctionName=name, MaxItems=10000)
+        self.assertNotIn("NextMarker", versions)
+        self.assertEqual(versions["Versions"][-1]["Version"], published["Version"])
+        self.assertNotIn("CodeSigningConfigArn",
+                         self.client.get_function_code_signing_config(FunctionName=name))
+
     def test_new_code_is_what_runs(self):
         before = self.client.create_function(**self.settings("recoded"))
         self.client.get_waiter("function_active_v2").wait(FunctionName="recoded")

@@ -6,6 +6,8 @@ import threading
 from case import AWS_HANDLERS, Case, needs, wait_for
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:"
+RUNTIME_VERSION = "arn:aws:lambda:us-east-1::runtime:" + "0" * 64
+SIGNING = "arn:aws:lambda:us-east-1:123456789012:code-signing-config:csc-" + "0" * 17
 TOPIC = "arn:aws:sns:us-east-1:123456789012:topic"
 
 
@@ -131,7 +133,7 @@ class Policies(Case):
         self.fail("200 statements are a policy")
 
 
-@needs("PutFunctionRecursionConfig", "GetAccountSettings")
+@needs("PutFunctionRecursionConfig", "PutRuntimeManagementConfig", "GetAccountSettings")
 class Others(Case):
     def test_a_loop_is_terminated_or_allowed(self):
         self.deploy("loops")
@@ -142,6 +144,37 @@ class Others(Case):
                                                             RecursiveLoop=value)
             self.assertEqual(put["RecursiveLoop"], value)
             self.assertEqual(get(FunctionName="loops")["RecursiveLoop"], value)
+
+    def test_runtime_management_is_of_a_version(self):
+        self.deploy("managed")
+        version = self.client.publish_version(FunctionName="managed")["Version"]
+        get = self.client.get_runtime_management_config
+        self.assertEqual(get(FunctionName="managed")["UpdateRuntimeOn"], "Auto")
+        self.client.put_runtime_management_config(FunctionName="managed", Qualifier=version,
+                                                  UpdateRuntimeOn="FunctionUpdate")
+        self.assertEqual(get(FunctionName="managed")["UpdateRuntimeOn"], "Auto")
+        got = get(FunctionName="managed", Qualifier=version)
+        self.assertEqual((got["UpdateRuntimeOn"], got["FunctionArn"]),
+                         ("FunctionUpdate", f"{ARN}managed:{version}"))
+        self.client.put_runtime_management_config(
+            FunctionName="managed", UpdateRuntimeOn="Manual", RuntimeVersionArn=RUNTIME_VERSION)
+        got = get(FunctionName="managed")
+        self.assertEqual((got["RuntimeVersionArn"], got["FunctionArn"]),
+                         (RUNTIME_VERSION, ARN + "managed"))
+
+    def test_tools_learn_that_there_is_no_signing_and_no_url(self):
+        """Terraform asks the former about every function, and fails where it is refused."""
+        self.deploy("plain")
+        answer = self.client.get_function_code_signing_config(FunctionName="plain")
+        self.assertNotIn("CodeSigningConfigArn", answer)
+        self.deploy("signed", CodeSigningConfigArn=SIGNING)
+        answer = self.client.get_function_code_signing_config(FunctionName="signed")
+        self.assertEqual((answer["CodeSigningConfigArn"], answer["FunctionName"]),
+                         (SIGNING, "signed"))
+        urls = self.client.list_function_url_configs(FunctionName="plain")
+        self.assertEqual(urls["FunctionUrlConfigs"], [])
+        self.refused("ResourceNotFoundException", self.client.get_function_url_config,
+                     FunctionName="plain")
 
     def test_the_account_counts_its_functions(self):
         before = self.client.get_account_settings()

@@ -305,19 +305,20 @@ static void test_naming_and_deleting_do_not_cross(void **state)
 /* --- settings of a qualifier ------------------------------------------------------------- */
 
 static const enum setting_kind of_qualifiers[] = {SETTING_EVENT_INVOKE, SETTING_POLICY,
-                                                  SETTING_PROVISIONED};
+                                                  SETTING_PROVISIONED, SETTING_MANAGEMENT};
+#define OF_QUALIFIER ((int)(sizeof of_qualifiers / sizeof of_qualifiers[0]))
 
 static void put_settings_now(struct fixture *f, struct function *function, const char *name)
 {
     struct noted noted = {.calls = 0};
 
-    for (size_t i = 0; i < 3; i++) {
+    for (int i = 0; i < OF_QUALIFIER; i++) {
         assert_int_equal(setting_put(f->functions, function, of_qualifiers[i], text(name),
                                      text("{}"), &noted, note),
                          0);
     }
     fixture_settle(f);
-    assert_int_equal(noted.calls, 3);
+    assert_int_equal(noted.calls, OF_QUALIFIER);
     assert_int_equal(noted.status, 0);
 }
 
@@ -325,7 +326,7 @@ static int count_settings(const struct function *function, const char *name)
 {
     int count = 0;
 
-    for (size_t i = 0; i < 3; i++) {
+    for (int i = 0; i < OF_QUALIFIER; i++) {
         count += setting_find(function, of_qualifiers[i], text(name)).data != NULL;
     }
     return count;
@@ -349,16 +350,16 @@ static void test_settings_go_with_their_alias_or_version(void **state)
     }
     delete_alias_now(f, function, "live");
     assert_int_equal(count_settings(function, "live"), 0);
-    assert_int_equal(count_settings(function, "1"), 3);
+    assert_int_equal(count_settings(function, "1"), OF_QUALIFIER);
     assert_int_equal(delete_version(f, function, 1, &outcome), 0);
     fixture_settle(f);
     for (int restart = 0; restart < 2; restart++) {
         assert_int_equal(count_settings(function, "live"), 0);
         assert_int_equal(count_settings(function, "1"), 0);
         for (size_t i = 0; i < 4; i++) {
-            assert_int_equal(count_settings(function, stay[i]), 3);
+            assert_int_equal(count_settings(function, stay[i]), OF_QUALIFIER);
         }
-        assert_int_equal(count_objects(f, TENANT_A, "setting/"), 1 + 4 * 3);
+        assert_int_equal(count_objects(f, TENANT_A, "setting/"), 1 + 4 * OF_QUALIFIER);
         function = again(f);
     }
 }
@@ -396,7 +397,7 @@ static void test_settings_without_an_alias_go_at_the_next_start(void **state)
     record_appends(true);
     delete_alias_now(f, function, "live");
     record_appends(false);
-    assert_int_equal(appended_count, 4); /* the alias is the first */
+    assert_int_equal(appended_count, 1 + OF_QUALIFIER); /* the alias is the first */
     put_now(f, function, &alias);
     put_settings_now(f, function, "live");
     append_object(f, appended[0].kind, buf_bytes(&appended[0].key), bytes_of(NULL, 0));

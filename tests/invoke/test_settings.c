@@ -10,9 +10,13 @@
 #define RESERVED "/2017-10-31/functions/f/concurrency"
 #define RESERVED_GET "GET /2019-09-30/functions/f/concurrency"
 #define ARN "arn%3Aaws%3Alambda%3Aus-east-1%3A123456789012%3Afunction%3Af"
+#define SHOWN "arn:aws:lambda:us-east-1:123456789012:function:f"
 #define TAGS "/2017-03-31/tags/" ARN
 #define POLICY F "/f/policy"
 #define RECURSION "/2024-08-31/functions/f/recursion-config"
+#define MANAGEMENT "/2021-07-20/functions/f/runtime-management-config"
+#define SIGNING "/2020-06-30/functions/f/code-signing-config"
+#define URLS "/2021-10-31/functions/f/url"
 
 static int settings_set_up(void **state)
 {
@@ -402,8 +406,7 @@ static void test_wrong_provisioned_concurrency_is_refused(void **state)
     EXPECT(door, "PUT " PROVISIONED "?Qualifier=1", "", put, 400, "Alias with weights");
 }
 
-/* --- recursion and account ----------------------------------------------------------------------
- */
+/* --- recursion, management, account -------------------------------------------------------- */
 
 static void test_recursion_is_kept(void **state)
 {
@@ -416,6 +419,44 @@ static void test_recursion_is_kept(void **state)
     EXPECT(door, "PUT " RECURSION, "", "{\"RecursiveLoop\":\"Never\"}", 400,
            "enum value set: [Allow, Terminate]");
     EXPECT(door, "PUT " RECURSION, "", "{}", 400, "'recursiveLoop'");
+}
+
+static void test_runtime_management_is_kept(void **state)
+{
+    struct door *door = *state;
+    static const char manual[] = "{\"UpdateRuntimeOn\":\"Manual\",\"RuntimeVersionArn\":\"arn:r\"}";
+
+    EXPECT(door, "GET " MANAGEMENT, "", NULL, 200,
+           "{\"UpdateRuntimeOn\":\"Auto\",\"FunctionArn\":\"" SHOWN "\"}");
+    EXPECT(door, "PUT " MANAGEMENT, "", manual, 200,
+           "{\"UpdateRuntimeOn\":\"Manual\",\"RuntimeVersionArn\":\"arn:r\","
+           "\"FunctionArn\":\"" SHOWN "\"}");
+    EXPECT(door, "GET " MANAGEMENT "?Qualifier=$LATEST", "", NULL, 200,
+           "{\"UpdateRuntimeOn\":\"Manual\",\"RuntimeVersionArn\":\"arn:r\","
+           "\"FunctionArn\":\"" SHOWN ":$LATEST\"}");
+    EXPECT(door, "PUT " MANAGEMENT, "", "{\"UpdateRuntimeOn\":\"FunctionUpdate\"}", 200,
+           "FunctionUpdate");
+    EXPECT(door, "GET " MANAGEMENT, "", NULL, 200, "{\"UpdateRuntimeOn\":\"FunctionUpdate\",\"F");
+    EXPECT(door, "PUT " MANAGEMENT, "", "{}", 400, "'updateRuntimeOn'");
+    EXPECT(door, "PUT " MANAGEMENT, "", "{\"UpdateRuntimeOn\":\"Never\"}", 400,
+           "enum value set: [Auto, Manual, FunctionUpdate]");
+    EXPECT(door, "PUT " MANAGEMENT, "", "{\"UpdateRuntimeOn\":\"Manual\"}", 400,
+           "needs a RuntimeVersionArn");
+    EXPECT(door, "PUT " MANAGEMENT, "",
+           "{\"UpdateRuntimeOn\":\"Auto\",\"RuntimeVersionArn\":\"arn:r\"}", 400, "Manual only");
+    EXPECT(door, "GET " MANAGEMENT "?Qualifier=99", "", NULL, 404, "Function not found");
+}
+
+static void test_what_no_function_has_is_told(void **state)
+{
+    struct door *door = *state;
+
+    EXPECT(door, "GET " SIGNING, "", NULL, 200, "{\"FunctionName\":\"f\"}");
+    EXPECT(door, "GET " URLS "s", "", NULL, 200, "{\"FunctionUrlConfigs\":[]}");
+    EXPECT(door, "GET " URLS, "", NULL, 404, "there are no function URLs");
+    EXPECT(door, "GET /2020-06-30/functions/nobody/code-signing-config", "", NULL, 404,
+           "Function not found");
+    EXPECT(door, "GET /2021-10-31/functions/nobody/urls", "", NULL, 404, "Function not found");
 }
 
 static void test_the_account_shows_limits_and_usage(void **state)
@@ -450,6 +491,8 @@ int main(void)
         TEST(test_provisioned_concurrency_is_of_a_version),
         TEST(test_wrong_provisioned_concurrency_is_refused),
         TEST(test_recursion_is_kept),
+        TEST(test_runtime_management_is_kept),
+        TEST(test_what_no_function_has_is_told),
         TEST(test_the_account_shows_limits_and_usage),
     };
 
