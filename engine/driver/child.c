@@ -3,6 +3,7 @@
  * is told to the parent, and then noted in the child; until that note is durable
  * the child stays due, and recovery tells the parent again. */
 #include "engine/base/crash.h"
+#include "engine/driver/lineage.h"
 #include "engine/driver/state.h"
 
 #define CHAINED_RETENTION_DAYS 14U
@@ -155,7 +156,8 @@ static void start_child(struct driver *driver, struct exec *parent, struct op *o
         task->command.is_known = journal_get_head(driver->journal, &op->child_id, NULL, &head) == 0;
     }
     task->command.started.tenant_id = task_copy(task, op->tenant_id);
-    task->command.started.trace_id = task_copy(task, parent->trace_id);
+    task->command.started.trace_id =
+        trace_of_run(&task->arena, parent->trace_id, &parent->id, &parent->function_id);
     task->command.started.parent_exec = parent->id;
     task->command.started.parent_op = task_copy(task, op->id);
     task->command.started.retries_max = 0;
@@ -199,6 +201,10 @@ void child_start(struct task *task, const struct action *action)
     read_start(&finding, parent, is_again);
     message = find_target(driver, chosen_target(&finding, action->op), parent->tenant,
                           action->op->tenant_id, &revision, &type);
+    if (message == NULL && trace_is_loop(parent, revision->function)) {
+        message = LINEAGE_LOOP_MESSAGE;
+        type = LINEAGE_LOOP_TYPE;
+    }
     if (message != NULL) {
         fail_chain(driver, parent, action->op, type, message);
         return;

@@ -14,6 +14,7 @@
 #include "engine/base/json_scan.h"
 #include "engine/base/log.h"
 #include "engine/driver/event_settings.h"
+#include "engine/driver/lineage.h"
 #include "engine/driver/state.h"
 
 /* --- the record ------------------------------------------------------------------------- */
@@ -164,7 +165,9 @@ static struct function_revision *find_target(struct driver *driver, const struct
         *ret_qualifier = reference.qualifier;
     }
     *ret_why = "there is no such function";
-    if (revision != NULL) {
+    if (revision != NULL && trace_is_loop(exec, revision->function)) {
+        *ret_why = LINEAGE_LOOP_MESSAGE;
+    } else if (revision != NULL) {
         *ret_why =
             tenancy_refusal(&revision->config,
                             revision->config.is_per_tenant ? exec->tenant_id : (struct bytes){0});
@@ -214,7 +217,8 @@ static void tell(struct driver *driver, const struct exec *exec, struct function
     task->command.is_known = journal_get_head(driver->journal, &exec->telling_id, NULL, &head) == 0;
     task->command.started.tenant_id =
         task_copy(task, revision->config.is_per_tenant ? exec->tenant_id : (struct bytes){0});
-    task->command.started.trace_id = task_copy(task, exec->trace_id);
+    task->command.started.trace_id =
+        trace_of_run(&task->arena, exec->trace_id, &exec->id, &exec->function_id);
     CRASH_POINT(child_start);
     task_submit(task);
 }

@@ -34,7 +34,6 @@ static void on_plain_placed(struct invocation *invocation, uint64_t environment)
     struct arena arena;
     struct wire_invoke invoke;
     char request_id[ID_TEXT_LEN + 1];
-    char trace[TRACE_TEXT_MAX];
 
     run->environment = environment;
     if (request == NULL) {
@@ -50,7 +49,8 @@ static void on_plain_placed(struct invocation *invocation, uint64_t environment)
         .has_payload = request->payload.len > 0,
         .payload = request->payload,
         .tenant_id = request->tenant_id,
-        .trace_id = trace_of(request->trace_id, &invocation->request_id, trace),
+        .trace_id = trace_of_run(&arena, request->trace_id, &invocation->request_id,
+                                 &invocation->revision->function->id),
         .client_context = request->client_context,
     };
     run->is_sent = true;

@@ -122,7 +122,6 @@ static void fill_invoke(struct run *run, struct arena *arena, struct wire_invoke
     const struct exec *exec = run->exec;
     struct bytes request_id = {0};
     char text[ID_TEXT_LEN + 1];
-    char trace[TRACE_TEXT_MAX];
 
     id_format(&exec->request_id, text);
     request_id = arena_copy(arena, bytes_of_text(text));
@@ -131,7 +130,7 @@ static void fill_invoke(struct run *run, struct arena *arena, struct wire_invoke
         .function_arn = exec->function,
         .deadline_ms = driver_now_ms() + (int64_t)run->invocation.revision->config.timeout_s * 1000,
         .tenant_id = exec->tenant_id,
-        .trace_id = arena_copy(arena, trace_of(exec->trace_id, &exec->id, trace)),
+        .trace_id = trace_of_run(arena, exec->trace_id, &exec->id, &exec->function_id),
         .is_durable = exec->kind == EXEC_DURABLE,
         .execution_arn = run->invocation.execution,
         .attempt = run->attempt,

@@ -6,6 +6,7 @@
 #include "engine/base/mem.h"
 #include "engine/driver/event_settings.h"
 #include "engine/driver/function_name.h"
+#include "engine/driver/lineage.h"
 #include "engine/driver/state.h"
 
 #define EVENT_RETENTION_DAYS 14U
@@ -368,6 +369,10 @@ static bool check_invoke(struct invoke_request *request, const struct function_r
     }
     if (request->type == INVOKE_DRY_RUN) {
         request->cb(request);
+        return false;
+    }
+    if (lineage_is_loop(revision->function, request->trace_id)) {
+        invoke_answer_error(request, 400, LINEAGE_LOOP_TYPE, LINEAGE_LOOP_MESSAGE);
         return false;
     }
     return true;

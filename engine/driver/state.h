@@ -283,6 +283,12 @@ void start_settle_event(struct task *task, const struct function *function, stru
 /* The trace header of an invocation: what its caller gave, or one that is made of `id`, so
  * that it is the same each time it is asked for. */
 struct bytes trace_of(struct bytes given, const struct id *id, char text[TRACE_TEXT_MAX]);
+/* The same as an invocation of the function gets it, and what that causes: with the function in
+ * its lineage (lineage.h). In the arena; `data` NULL: out of memory. */
+struct bytes trace_of_run(struct arena *arena, struct bytes given, const struct id *id,
+                          const struct id *function_id);
+/* Would what the execution calls run once too often? */
+bool trace_is_loop(const struct exec *caller, const struct function *called);
 
 /* --- reference.c */
 /* ARN of a function with a qualifier, if it is not empty. */

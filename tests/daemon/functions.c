@@ -122,6 +122,12 @@ static int others_version(struct pawl_context *ctx, struct pawl_value input, str
     return pawl_invoke(ctx, "other", pawl_json_unquote(ctx, input), pawl_value("null"), NULL, ret);
 }
 
+/* Invokes the function that the input names, with the same input. */
+static int circles(struct pawl_context *ctx, struct pawl_value input, struct pawl_value *ret)
+{
+    return pawl_invoke(ctx, "round", pawl_json_unquote(ctx, input), input, NULL, ret);
+}
+
 static int waits_for_ever(struct pawl_context *ctx, struct pawl_value input, struct pawl_value *ret)
 {
     *ret = input;
@@ -174,6 +180,7 @@ static const struct pawl_handler handlers[] = {
     {"version", version},
     {"later-version", later_version},
     {"others-version", others_version},
+    {"circles", circles},
     {"waits-for-ever", waits_for_ever},
     {"waits", waits},
     {"is-held", is_held},

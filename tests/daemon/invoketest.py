@@ -25,6 +25,7 @@ from case import Case, DURABLE, TENANCY, UUID  # noqa: E402
 INVOKE = "/2015-03-31/functions/{}/invocations"
 STREAM = "/2021-11-15/functions/{}/response-streaming-invocations"
 TRACE = r"Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=0"
+LINEAGE = ";Lineage=[0-9a-f]{8}:1$"  # its own first run
 
 
 class InvokeTest(Case):
@@ -38,7 +39,8 @@ class InvokeTest(Case):
             "x-amzn-trace-id": "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1"})
         seen = answer.json()
         self.assertEqual(seen["context"], context)
-        self.assertEqual(seen["traceId"], "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1")
+        self.assertRegex(seen["traceId"],
+                         "^Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1" + LINEAGE)
         self.assertEqual(seen["requestId"], answer.headers["x-amzn-requestid"])
         self.assertEqual(answer.headers["x-amz-executed-version"], "$LATEST")
 
@@ -47,7 +49,7 @@ class InvokeTest(Case):
         traces = {self.api.invoke("facts", "{}").json()["traceId"] for _ in range(3)}
         self.assertEqual(len(traces), 3)
         for trace in traces:
-            self.assertRegex(trace, f"^{TRACE}$")
+            self.assertRegex(trace, f"^{TRACE}{LINEAGE}")
 
     def test_of_an_execution_the_trace_is_the_same_each_time(self):
         function = self.deploy("later-facts", **DURABLE)
@@ -60,7 +62,8 @@ class InvokeTest(Case):
             trace = execution["TraceHeader"]["XAmznTraceId"]
             self.assertRegex(trace, f"^{TRACE}$") if expected is None else \
                 self.assertEqual(trace, expected)
-            self.assertEqual(answer.json()["traceId"], trace)  # of its second invocation
+            seen = answer.json()["traceId"]  # by its second invocation
+            self.assertRegex(seen, f"^{trace}{LINEAGE}")
             self.assertIsNone(answer.json()["context"])
 
     # --- the log ---------------------------------------------------------------------
