@@ -278,6 +278,7 @@ static void start_one(struct lane *lane)
 {
     struct fleet *fleet = lane->fleet;
     struct pool *pool = fleet->pool;
+    bool is_provisioned;
 
     list_remove(&lane->want);
     if (fleet->place_count >= pool->options.environments_each_max) {
@@ -286,10 +287,12 @@ static void start_one(struct lane *lane)
         return;
     }
     growth_note(&lane->growth, deadlines_now_ms());
-    if (lane->waiting_count == 0) {
+    is_provisioned = lane->waiting_count == 0;
+    if (is_provisioned) {
         lane->warmed_ms = deadlines_now_ms();
     }
-    if (place_create(lane, fleet->revision) == NULL) { /* no memory: waiting does not help */
+    if (place_create(lane, fleet->revision, is_provisioned) ==
+        NULL) { /* no memory: waiting does not help */
         refuse_waiting(lane, REFUSED_FULL);
         unblock_one(fleet);
         lane_settle(lane);

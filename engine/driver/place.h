@@ -57,8 +57,9 @@ struct place {
     bool is_late;      /* though it had time to: who waits gets another environment */
     bool has_connection;
     bool has_output;
-    bool is_suppressed; /* its init has the function's timeout */
-    bool is_coming;     /* its start has neither succeeded nor failed */
+    bool is_suppressed;  /* its init has the function's timeout */
+    bool is_provisioned; /* started ahead of need */
+    bool is_coming;      /* its start has neither succeeded nor failed */
     unsigned open_handles;
     /* An invocation's number is its turn here times PLACE_CONCURRENCY_MAX, plus its slot. */
     struct invocation **slots;
@@ -86,8 +87,9 @@ static inline uint32_t place_concurrency(const struct function_revision *revisio
 }
 
 /* Starts an environment for the lane; what goes wrong later ends what waits for it.
- * NULL: no memory. */
-struct place *place_create(struct lane *lane, struct function_revision *revision);
+ * `is_provisioned`: nobody waits for it, it is to be ready. NULL: no memory. */
+struct place *place_create(struct lane *lane, struct function_revision *revision,
+                           bool is_provisioned);
 
 static inline bool place_has_room(const struct place *place)
 {

@@ -80,6 +80,7 @@ static int start_environment(struct place *place, struct arena *arena, int ret_f
     spec.env = variables_make(arena, revision,
                               &(struct variables_setting){.region = pool->options.region,
                                                           .has_runtime = spec.runtime != NULL,
+                                                          .is_provisioned = place->is_provisioned,
                                                           .environment = place->number,
                                                           .now_ms = place->started_ms});
     if (spec.env == NULL) {
@@ -187,7 +188,8 @@ static void init_place(struct place *place, struct lane *lane, struct function_r
     turn_job_init(&place->failing, on_failing);
 }
 
-struct place *place_create(struct lane *lane, struct function_revision *revision)
+struct place *place_create(struct lane *lane, struct function_revision *revision,
+                           bool is_provisioned)
 {
     struct place *place = mem_calloc(1, sizeof *place);
 
@@ -203,6 +205,7 @@ struct place *place_create(struct lane *lane, struct function_revision *revision
     }
     function_revision_ref(revision);
     place->is_coming = true;
+    place->is_provisioned = is_provisioned;
     place->pool->places_in_memory++;
     lane_on_created(lane, place);
     if (function_unpack(place->pool->functions, revision, place, on_unpacked) != 0) {

@@ -68,6 +68,15 @@ static void add_stream(struct variables *variables, const struct function_revisi
         revision->qualifier, (uint64_t)setting->now_ms, setting->environment);
 }
 
+static const char *initialization_of(const struct function_config *config,
+                                     const struct variables_setting *setting)
+{
+    if (config->concurrency > 1) {
+        return "lambda-managed-instances";
+    }
+    return setting->is_provisioned ? "provisioned-concurrency" : "on-demand";
+}
+
 static void add_lambda(struct variables *variables, const struct function_revision *revision,
                        const struct variables_setting *setting)
 {
@@ -80,7 +89,7 @@ static void add_lambda(struct variables *variables, const struct function_revisi
     add(variables, "AWS_LAMBDA_FUNCTION_NAME=%s", name);
     add(variables, "AWS_LAMBDA_FUNCTION_VERSION=%s", revision->qualifier);
     add(variables, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=%u", config->memory_mb);
-    add(variables, "AWS_LAMBDA_INITIALIZATION_TYPE=on-demand");
+    add(variables, "AWS_LAMBDA_INITIALIZATION_TYPE=%s", initialization_of(config, setting));
     add(variables, "AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/%s", name);
     add(variables, "LAMBDA_TASK_ROOT=/var/task");
     add_stream(variables, revision, setting);

@@ -9,6 +9,7 @@
 struct variables_setting {
     const char *region;
     bool has_runtime;     /* a named one, at /var/runtime */
+    bool is_provisioned;  /* started ahead of need */
     uint64_t environment; /* its number */
     int64_t now_ms;       /* epoch */
 };

@@ -165,7 +165,9 @@ class ManyTest(GuestFixture):
     def test_invocations_meet_in_one_environment(self):
         self.restart_with("[limits]\nenvironments_each_max = 1\n")
         self.deploy(**self.MANY)
-        self.assertEqual(self.does("facts").json()["environ"]["AWS_LAMBDA_MAX_CONCURRENCY"], "4")
+        environ = self.does("facts").json()["environ"]
+        self.assertEqual(environ["AWS_LAMBDA_MAX_CONCURRENCY"], "4")
+        self.assertEqual(environ["AWS_LAMBDA_INITIALIZATION_TYPE"], "lambda-managed-instances")
         for turn in range(10):
             calls = [self.in_background(lambda api, number=number, turn=turn: api.invoke(
                 "f", json.dumps({"do": "meet", "name": str(turn), "count": 4,

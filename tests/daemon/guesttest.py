@@ -13,6 +13,7 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "harness"), HERE]
 
+from daemontest import wait_for  # noqa: E402
 from guestfixture import INVOKE, RESPONSE_MAX, UUID, GuestFixture  # noqa: E402
 
 NEXT = "/2018-06-01/runtime/invocation/next"
@@ -44,8 +45,9 @@ class NextTest(GuestFixture):
                          answer.headers["x-amzn-requestid"])
         self.assertEqual(headers["lambda-runtime-invoked-function-arn"],
                          "arn:aws:lambda:us-east-1:123456789012:function:f:$LATEST")
-        self.assertEqual(headers["lambda-runtime-trace-id"],
-                         "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1")
+        self.assertRegex(headers["lambda-runtime-trace-id"],
+                         "^Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1;"
+                         "Lineage=[0-9a-f]{8}:1$")
         self.assertEqual(json.loads(headers["lambda-runtime-client-context"]), context)
         deadline_ms = int(headers["lambda-runtime-deadline-ms"])
         self.assertGreater(deadline_ms, before_ms + 19000)
@@ -67,6 +69,14 @@ class NextTest(GuestFixture):
             self.assertEqual(answer["headers"]["Lambda-Runtime-Aws-Tenant-Id"], tenant)
             pids.add(answer["environ"]["AWS_LAMBDA_LOG_STREAM_NAME"])
         self.assertEqual(len(pids), 2)
+
+    def test_an_environment_knows_that_it_was_provisioned(self):
+        self.deploy(Publish=True)
+        path = "/2019-09-30/functions/f/provisioned-concurrency?Qualifier=1"
+        self.api.request("PUT", path, '{"ProvisionedConcurrentExecutions":1}')
+        wait_for("it is ready", lambda: self.api.request("GET", path).json()["Status"] == "READY")
+        environ = self.api.invoke("f:1", '{"do":"facts"}').json()["environ"]
+        self.assertEqual(environ["AWS_LAMBDA_INITIALIZATION_TYPE"], "provisioned-concurrency")
 
     def test_the_environment_has_lambdas_variables(self):
         self.deploy(MemorySize=256, Environment={"Variables": {"MINE": "ä=1", "LANG": "C"}})
