@@ -8,22 +8,23 @@
 
 #define CHAINED_RETENTION_DAYS 14U
 
-/* Why the target cannot be started; NULL: it can, and `ret_revision` is what is to run. */
-static const char *find_target(struct driver *driver, struct bytes text, uint64_t tenant,
+/* Why the target cannot be started, perhaps in `text`; NULL: it can, and `ret_revision` is what
+ * is to run. */
+static const char *find_target(struct driver *driver, struct bytes target, uint64_t tenant,
                                struct bytes tenant_id, struct function_revision **ret_revision,
-                               const char **ret_type)
+                               const char **ret_type, char text[REFERENCE_NOT_FOUND_MAX])
 {
     struct reference reference;
     struct function_revision *revision;
 
     *ret_type = "ResourceNotFoundException";
-    if (!reference_parse(driver, text, tenant, &reference) || reference.is_foreign ||
-        function_find(driver->functions, reference.name) == NULL) {
-        return "Function not found.";
+    if (!reference_parse(driver, target, tenant, &reference)) {
+        return "Function not found: its name is malformed.";
     }
     revision = reference_find(driver, &reference);
     if (revision == NULL) {
-        return "This version or alias of the function does not exist.";
+        reference_not_found(driver, tenant, &reference, text);
+        return text;
     }
     *ret_type = "InvalidParameterValueException";
     if (revision->config.is_durable && reference.qualifier.len == 0) {
@@ -41,13 +42,14 @@ void child_resolve(struct driver *driver, struct task *task, struct op_update *u
     const char *message;
     const char *type;
     char name[ID_TEXT_LEN + 1];
+    char text[REFERENCE_NOT_FOUND_MAX];
 
     if (update->type != OP_CHAINED_INVOKE || update->action != OP_START) {
         return;
     }
     update->child_id = driver_make_id(driver);
-    message =
-        find_target(driver, update->function, TENANT_DEFAULT, update->tenant_id, &revision, &type);
+    message = find_target(driver, update->function, TENANT_DEFAULT, update->tenant_id, &revision,
+                          &type, text);
     if (message != NULL) {
         update->has_error = true;
         update->error = task_error(task, type, message);
@@ -193,6 +195,7 @@ void child_start(struct task *task, const struct action *action)
     struct function_revision *revision;
     const char *message;
     const char *type;
+    char text[REFERENCE_NOT_FOUND_MAX];
     bool is_again = task->command.kind == COMMAND_TICK;
 
     if (driver->is_closing || (is_again && !can_read(driver, parent))) {
@@ -200,7 +203,7 @@ void child_start(struct task *task, const struct action *action)
     }
     read_start(&finding, parent, is_again);
     message = find_target(driver, chosen_target(&finding, action->op), parent->tenant,
-                          action->op->tenant_id, &revision, &type);
+                          action->op->tenant_id, &revision, &type, text);
     if (message == NULL && trace_is_loop(parent, revision->function)) {
         message = LINEAGE_LOOP_MESSAGE;
         type = LINEAGE_LOOP_TYPE;

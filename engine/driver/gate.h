@@ -55,6 +55,12 @@ uint32_t gates_unreserved(const struct gates *gates);
  * True: somebody waits there, and gates_next() is to be asked. */
 bool gate_reserve(struct gates *gates, struct gate *gate, bool is_reserved, uint32_t reserved);
 
+/* Nothing is admitted: 0 is reserved. */
+static inline bool gate_is_shut(const struct gate *gate)
+{
+    return gate->is_reserved && gate->reserved == 0;
+}
+
 /* Free for one more? */
 bool gate_has_room(const struct gates *gates, const struct gate *gate, bool is_single);
 

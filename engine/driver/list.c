@@ -170,6 +170,7 @@ static bool fill_list(struct driver *driver, struct list_request *request,
 {
     struct reference reference;
     const struct function *function;
+    char message[REFERENCE_NOT_FOUND_MAX];
 
     *list = (struct journal_list){.tenant = request->principal->tenant,
                                   .statuses = request->statuses,
@@ -183,14 +184,15 @@ static bool fill_list(struct driver *driver, struct list_request *request,
     if (request->function.len == 0) {
         return true;
     }
-    if (!reference_parse(driver, request->function, request->principal->tenant, &reference) ||
-        reference.is_foreign) {
-        fail(request, 404, "ResourceNotFoundException", "Function not found.");
+    if (!reference_parse(driver, request->function, request->principal->tenant, &reference)) {
+        fail(request, 404, "ResourceNotFoundException",
+             "Function not found: its name is malformed.");
         return false;
     }
-    function = function_find(driver->functions, reference.name);
+    function = reference.is_foreign ? NULL : function_find(driver->functions, reference.name);
     if (function == NULL) {
-        fail(request, 404, "ResourceNotFoundException", "Function not found.");
+        reference_not_found(driver, request->principal->tenant, &reference, message);
+        fail(request, 404, "ResourceNotFoundException", message);
         return false;
     }
     list->function_id = function->id;

@@ -1,4 +1,5 @@
 /* How functions and executions are called: references of clients, ARNs. */
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "engine/driver/function_name.h"
@@ -28,6 +29,22 @@ struct function_revision *reference_find(struct driver *driver, const struct ref
     return (function != NULL)
                ? function_resolve(function, reference->qualifier, prng_next(&driver->prng))
                : NULL;
+}
+
+void reference_not_found(const struct driver *driver, uint64_t tenant,
+                         const struct reference *reference, char text[REFERENCE_NOT_FOUND_MAX])
+{
+    if (reference->is_foreign) {
+        (void)snprintf(text, REFERENCE_NOT_FOUND_MAX,
+                       "Function not found: %.*s is of another account or region.",
+                       (int)reference->name.len, (const char *)reference->name.data);
+        return;
+    }
+    (void)snprintf(text, REFERENCE_NOT_FOUND_MAX,
+                   "Function not found: arn:aws:lambda:%s:%012" PRIu64 ":function:%.*s%s%.*s",
+                   driver->options.region, tenant, (int)reference->name.len,
+                   (const char *)reference->name.data, (reference->qualifier.len > 0) ? ":" : "",
+                   (int)reference->qualifier.len, (const char *)reference->qualifier.data);
 }
 
 struct bytes arn_make(struct arena *arena, struct bytes function, struct bytes name,

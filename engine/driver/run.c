@@ -4,7 +4,6 @@
 
 #include "engine/base/crash.h"
 #include "engine/base/mem.h"
-#include "engine/driver/concurrency.h"
 #include "engine/driver/state.h"
 
 static const struct invocation_events durable_events;
@@ -188,13 +187,6 @@ static void fail_dispatch(struct hot *hot, const char *type, const char *message
     task_submit(task);
 }
 
-static bool is_shut(const struct function *function)
-{
-    uint32_t reserved;
-
-    return concurrency_reserved(function, &reserved) && reserved == 0;
-}
-
 void run_dispatch(struct hot *hot, uint32_t attempt)
 {
     struct driver *driver = hot->driver;
@@ -211,7 +203,7 @@ void run_dispatch(struct hot *hot, uint32_t attempt)
         fail_dispatch(hot, "ResourceNotFoundException", "The function does not exist any more.");
         return;
     }
-    if (hot->exec->kind == EXEC_EVENT && is_shut(revision->function)) {
+    if (hot->exec->kind == EXEC_EVENT && gate_is_shut(&revision->function->gate)) {
         fail_dispatch(hot, EVENT_SHUT_TYPE,
                       "The reserved concurrency of the function is 0: it is never run.");
         return;

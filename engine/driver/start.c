@@ -307,25 +307,13 @@ static bool is_overloaded(struct driver *driver, struct invoke_request *request,
     return true;
 }
 
-static void answer_not_found(struct driver *driver, struct invoke_request *request,
-                             const struct reference *reference)
-{
-    char message[FUNCTION_NAME_MAX + FUNCTION_QUALIFIER_MAX + 128];
-
-    (void)snprintf(message, sizeof message,
-                   "Function not found: arn:aws:lambda:%s:%012" PRIu64 ":function:%.*s%s%.*s",
-                   driver->options.region, request->principal->tenant, (int)reference->name.len,
-                   (const char *)reference->name.data, (reference->qualifier.len > 0) ? ":" : "",
-                   (int)reference->qualifier.len, (const char *)reference->qualifier.data);
-    invoke_answer_error(request, 404, "ResourceNotFoundException", message);
-}
-
 /* The revision that is to run; NULL: answered. */
 static struct function_revision *find_revision(struct driver *driver,
                                                struct invoke_request *request)
 {
     struct function_revision *revision;
     struct reference reference;
+    char message[REFERENCE_NOT_FOUND_MAX];
 
     if (!reference_parse(driver, request->function, request->principal->tenant, &reference) ||
         request->qualifier.len > FUNCTION_QUALIFIER_MAX) {
@@ -346,7 +334,8 @@ static struct function_revision *find_revision(struct driver *driver,
     request->asked_qualifier = reference.qualifier;
     revision = reference_find(driver, &reference);
     if (revision == NULL) {
-        answer_not_found(driver, request, &reference);
+        reference_not_found(driver, request->principal->tenant, &reference, message);
+        invoke_answer_error(request, 404, "ResourceNotFoundException", message);
     } else {
         invoke_note_version(request, bytes_of_text(revision->qualifier));
     }

@@ -312,6 +312,10 @@ bool reference_parse(const struct driver *driver, struct bytes text, uint64_t te
                      struct reference *ret_reference);
 /* What is to run: an alias with weights is asked anew each time. NULL: there is none. */
 struct function_revision *reference_find(struct driver *driver, const struct reference *reference);
+/* What a client is told when there is none: with the ARN that was looked for. */
+#define REFERENCE_NOT_FOUND_MAX 512U
+void reference_not_found(const struct driver *driver, uint64_t tenant,
+                         const struct reference *reference, char text[REFERENCE_NOT_FOUND_MAX]);
 
 /* --- request.c */
 void requests_answer_all(struct driver *driver);
