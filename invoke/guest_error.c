@@ -2,6 +2,7 @@
 #include <jansson.h>
 
 #include "engine/base/json_scan.h"
+#include "invoke/error_fit.h"
 #include "invoke/guest_parts.h"
 
 #define STACK_LINES_MAX 1000U
@@ -61,6 +62,7 @@ static void read_error(struct posted *posted, struct bytes body, struct bytes he
     if (posted->error.type.len > TYPE_MAX) {
         posted->error.type.len = TYPE_MAX;
     }
+    posted->encoded.failed = !error_fit(&posted->error, arena);
     wire_put_error(&posted->encoded, &posted->error);
 }
 

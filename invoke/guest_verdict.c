@@ -1,6 +1,7 @@
 /* What a durable function returns (lambda-api.md section 3.2). */
 #include "engine/base/json_read.h"
 #include "engine/base/json_scan.h"
+#include "invoke/error_fit.h"
 #include "invoke/guest_parts.h"
 #include "invoke/member.h"
 #include "invoke/update_body.h"
@@ -15,7 +16,8 @@ static bool read_failure(struct verdict *verdict, const json_t *json, struct are
     struct error_object error = {0};
     struct problem problem = {0};
 
-    if (!error_body_read(member_get(json, "Error"), arena, &error, &problem)) {
+    if (!error_body_take(member_get(json, "Error"), arena, &error, &problem) ||
+        !error_fit(&error, arena)) {
         return false;
     }
     wire_put_error(&verdict->encoded, &error);

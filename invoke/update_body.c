@@ -14,10 +14,13 @@ static bool read_stack(const json_t *json, struct arena *arena, struct error_obj
 {
     json_t *lines = NULL;
 
-    if (!member_array(json, "StackTrace", STACK_LINES_MAX, &lines, problem)) {
+    if (!member_array(json, "StackTrace", SIZE_MAX, &lines, problem)) {
         return false;
     }
     error->stack_count = json_array_size(lines);
+    if (error->stack_count > STACK_LINES_MAX) {
+        error->stack_count = STACK_LINES_MAX;
+    }
     if (error->stack_count == 0) {
         return true;
     }
@@ -36,11 +39,10 @@ static bool read_stack(const json_t *json, struct arena *arena, struct error_obj
     return true;
 }
 
-bool error_body_read(const json_t *json, struct arena *arena, struct error_object *ret_error,
+bool error_body_take(const json_t *json, struct arena *arena, struct error_object *ret_error,
                      struct problem *problem)
 {
     struct error_object error = {0};
-    size_t len;
 
     if (json != NULL && !json_is_object(json)) {
         return problem_invalid(problem, "Error must be an object.");
@@ -51,13 +53,23 @@ bool error_body_read(const json_t *json, struct arena *arena, struct error_objec
         !read_stack(json, arena, &error, problem)) {
         return false;
     }
-    len = (json != NULL) ? json_dumpb(json, NULL, 0, JSON_COMPACT) : 0;
-    if (len > OP_ERROR_BYTES_MAX) {
-        return problem_invalid(problem, "Error object size must be less than %u bytes.",
-                               OP_ERROR_BYTES_MAX);
-    }
     *ret_error = error;
     return true;
+}
+
+bool error_body_read(const json_t *json, struct arena *arena, struct error_object *ret_error,
+                     struct problem *problem)
+{
+    size_t len = (json != NULL) ? json_dumpb(json, NULL, 0, JSON_COMPACT) : 0;
+    json_t *lines = NULL;
+
+    if (!error_body_take(json, arena, ret_error, problem) ||
+        !member_array(json, "StackTrace", STACK_LINES_MAX, &lines, problem)) {
+        return false;
+    }
+    return len <= OP_ERROR_BYTES_MAX ||
+           problem_invalid(problem, "Error object size must be less than %u bytes.",
+                           OP_ERROR_BYTES_MAX);
 }
 
 /* --- OperationUpdate ---------------------------------------------------------------------- */

@@ -6,8 +6,12 @@
 
 #include "invoke/call.h"
 
-/* `json` NULL: an empty error. */
+/* `json` NULL: an empty error. Refused when it is larger than history keeps. */
 bool error_body_read(const json_t *json, struct arena *arena, struct error_object *ret_error,
+                     struct problem *problem);
+
+/* The same of any size: see error_fit.h. */
+bool error_body_take(const json_t *json, struct arena *arena, struct error_object *ret_error,
                      struct problem *problem);
 
 bool update_body_read(const json_t *updates, struct arena *arena, struct op_update **ret_updates,

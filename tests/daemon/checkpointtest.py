@@ -440,6 +440,21 @@ class EndTest(CheckpointFixture):
         self.assertEqual(self.kinds(self.arn),
                          ["ExecutionStarted", "InvocationCompleted", "ExecutionFailed"])
 
+    def test_a_long_error_is_kept_shortened(self):
+        error = {"ErrorType": "E", "ErrorMessage": {"$fill": 3000000}, "StackTrace": ["l"] * 2000,
+                 "ErrorData": "d"}
+        self.ends({"call": "answer", "value": {"Status": "FAILED", "Error": error}})
+        kept = self.api.get_execution(self.arn)["Error"]
+        self.assertEqual(kept["ErrorType"], "E")
+        self.assertTrue(kept["ErrorMessage"].endswith("(shortened)"), kept["ErrorMessage"][-50:])
+        self.assertTrue(32000 < len(json.dumps(kept, ensure_ascii=False)) <= 32768)
+
+    def test_a_long_error_of_an_invocation_is_tried_again(self):
+        error = self.fails_then_succeeds({"call": "error", "body": json.dumps(
+            {"errorType": "E", "errorMessage": "m", "trace": ["at f" * 1000] * 100})})
+        self.assertEqual((error["ErrorType"], error["ErrorMessage"]), ("E", "m"))
+        self.assertEqual(error["StackTrace"], ["at f" * 1000] * 8)
+
     def test_a_result_of_six_megabytes_comes_back(self):
         answer = self.ends({"call": "answer", "value": {
             "Status": "SUCCEEDED", "Result": {"$fill": RESULT_MAX - 50}}})
