@@ -11,15 +11,23 @@
 #include <unistd.h>
 #include <zip.h>
 
+#include "runtime/merge.h"
 #include "runtime/zipcheck.h"
 
 #define CHUNK_BYTES 65536u
-#define NODES_MAX (2u * ZIP_ENTRIES_MAX) /* files and the directories they imply */
+#define NODES_MAX (2u * ZIP_ENTRIES_MAX) /* files and the directories they imply, of each */
+
+struct source {
+    struct bytes archive; /* mapped */
+    zip_t *zip;
+};
 
 struct unpacking {
     int dir;
-    zip_t *zip;
-    struct zip_index index;
+    struct source sources[ARCHIVES_MAX];
+    struct zip_index indexes[ARCHIVES_MAX];
+    size_t count;
+    struct merge merge;
     struct failure *failure;
     unsigned nodes;
     int is_full;
@@ -60,7 +68,7 @@ static int make_directory(struct unpacking *unpacking, const char *name)
     } else if (errno != EEXIST) {
         return failed(unpacking, name);
     }
-    if (unpacking->nodes > NODES_MAX) {
+    if (unpacking->nodes > NODES_MAX * unpacking->count) {
         return failure_text(unpacking->failure,
                             "the archive has more than %u files and directories", NODES_MAX);
     }
@@ -126,17 +134,17 @@ static int copy_out(struct unpacking *unpacking, zip_file_t *file, int fd,
     }
 }
 
-static int unpack_file(struct unpacking *unpacking, uint32_t index, const char *name)
+static int unpack_file(struct unpacking *unpacking, zip_t *zip, const struct zip_entry *entry,
+                       uint32_t index, const char *name)
 {
-    const struct zip_entry *entry = &unpacking->index.entries[index];
     bool is_program = entry->is_executable || strcmp(name, "bootstrap") == 0;
-    zip_file_t *file = zip_fopen_index(unpacking->zip, index, 0);
+    zip_file_t *file = zip_fopen_index(zip, index, 0);
     int fd;
     int r;
 
     if (file == NULL) {
         return failure_text(unpacking->failure, "the archive's %.100s: %s", name,
-                            zip_strerror(unpacking->zip));
+                            zip_strerror(zip));
     }
     fd = open_beneath(unpacking->dir, name, O_WRONLY | O_CREAT | O_EXCL, is_program ? 0755 : 0644);
     if (fd < 0) {
@@ -150,10 +158,11 @@ static int unpack_file(struct unpacking *unpacking, uint32_t index, const char *
     return r;
 }
 
-static int unpack_entry(struct unpacking *unpacking, uint32_t index)
+static int unpack_entry(struct unpacking *unpacking, size_t number, uint32_t index)
 {
-    const struct zip_entry *entry = &unpacking->index.entries[index];
-    const char *seen = zip_get_name(unpacking->zip, index, ZIP_FL_ENC_RAW);
+    const struct zip_entry *entry = &unpacking->indexes[number].entries[index];
+    zip_t *zip = unpacking->sources[number].zip;
+    const char *seen = zip_get_name(zip, index, ZIP_FL_ENC_RAW);
     char name[ZIP_NAME_MAX + 1];
     int r;
 
@@ -161,17 +170,22 @@ static int unpack_entry(struct unpacking *unpacking, uint32_t index)
     if (seen == NULL || strcmp(seen, name) != 0) {
         return failure_text(unpacking->failure, "the archive can be read in two ways");
     }
+    if (unpacking->count > 1 && !merge_keeps(&unpacking->merge, number, entry)) {
+        return 0;
+    }
     r = make_parents(unpacking, name);
-    return (r == 0 && !entry->is_directory) ? unpack_file(unpacking, index, name) : r;
+    return (r == 0 && !entry->is_directory) ? unpack_file(unpacking, zip, entry, index, name) : r;
 }
 
-static int unpack_all(struct unpacking *unpacking)
+static int unpack_entries(struct unpacking *unpacking, size_t number)
 {
-    if (zip_get_num_entries(unpacking->zip, 0) != (zip_int64_t)unpacking->index.count) {
+    uint32_t count = unpacking->indexes[number].count;
+
+    if (zip_get_num_entries(unpacking->sources[number].zip, 0) != (zip_int64_t)count) {
         return failure_text(unpacking->failure, "the archive can be read in two ways");
     }
-    for (uint32_t i = 0; i < unpacking->index.count; i++) {
-        int r = unpack_entry(unpacking, i);
+    for (uint32_t i = 0; i < count; i++) {
+        int r = unpack_entry(unpacking, number, i);
 
         if (r != 0) {
             return r;
@@ -180,59 +194,106 @@ static int unpack_all(struct unpacking *unpacking)
     return 0;
 }
 
-static int open_zip(struct unpacking *unpacking, struct bytes archive)
+static int open_zip(struct source *opened, struct failure *failure)
 {
     zip_error_t error;
     zip_source_t *source;
 
     zip_error_init(&error);
-    source = zip_source_buffer_create(archive.data, archive.len, 0, &error);
+    source = zip_source_buffer_create(opened->archive.data, opened->archive.len, 0, &error);
     if (source != NULL) {
-        unpacking->zip = zip_open_from_source(source, ZIP_CHECKCONS | ZIP_RDONLY, &error);
+        opened->zip = zip_open_from_source(source, ZIP_CHECKCONS | ZIP_RDONLY, &error);
     }
-    if (unpacking->zip == NULL) {
-        (void)failure_text(unpacking->failure, "the archive is damaged: %s",
-                           zip_error_strerror(&error));
+    if (opened->zip == NULL) {
+        (void)failure_text(failure, "the archive is damaged: %s", zip_error_strerror(&error));
         zip_source_free(source);
     }
     zip_error_fini(&error);
-    return (unpacking->zip != NULL) ? 0 : FAILURE_E_SET;
+    return (opened->zip != NULL) ? 0 : FAILURE_E_SET;
 }
 
-static int unpack_bytes(struct unpacking *unpacking, struct bytes archive)
+static int unpack_one(struct unpacking *unpacking, size_t number)
 {
-    int r = zipcheck_open(&unpacking->index, archive, unpacking->failure);
+    struct source *source = &unpacking->sources[number];
+    int r = open_zip(source, unpacking->failure);
 
-    if (r != 0) {
-        return r;
-    }
-    r = open_zip(unpacking, archive);
     if (r == 0) {
-        r = unpack_all(unpacking);
-        zip_discard(unpacking->zip);
+        r = unpack_entries(unpacking, number);
+        zip_discard(source->zip);
     }
     return r;
 }
 
-int archive_unpack(int memfd, int dir, uint64_t *ret_bytes, int *ret_is_full,
-                   struct failure *failure)
+/* --- all of them ------------------------------------------------------------------------ */
+
+static int open_source(struct unpacking *unpacking, int memfd)
 {
-    struct unpacking unpacking = {.dir = dir, .failure = failure};
+    struct source *source = &unpacking->sources[unpacking->count];
     struct stat st;
     void *map;
-    int r;
 
     if (fstat(memfd, &st) != 0 || st.st_size == 0) {
-        return failure_text(failure, "the archive is empty");
+        return failure_text(unpacking->failure, "the archive is empty");
     }
     map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, memfd, 0);
     if (map == MAP_FAILED) {
-        return failure_errno(failure, "map the archive");
+        return failure_errno(unpacking->failure, "map the archive");
     }
-    r = unpack_bytes(&unpacking, bytes_of(map, (size_t)st.st_size));
-    *ret_bytes = unpacking.index.bytes;
+    source->archive = bytes_of(map, (size_t)st.st_size);
+    return zipcheck_open(&unpacking->indexes[unpacking->count++], source->archive,
+                         unpacking->failure);
+}
+
+static uint64_t sum_bytes(const struct unpacking *unpacking)
+{
+    uint64_t bytes = 0;
+
+    for (size_t i = 0; i < unpacking->count; i++) {
+        bytes += unpacking->indexes[i].bytes;
+    }
+    return bytes;
+}
+
+static int open_sources(struct unpacking *unpacking, const int *memfds, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        int r = open_source(unpacking, memfds[i]);
+
+        if (r != 0) {
+            return r;
+        }
+    }
+    if (sum_bytes(unpacking) > ZIP_OUTPUT_BYTES_MAX) {
+        return failure_text(unpacking->failure, "the archives together hold more than %u MB",
+                            ZIP_OUTPUT_BYTES_MAX >> 20);
+    }
+    return (count > 1)
+               ? merge_init(&unpacking->merge, unpacking->indexes, count, unpacking->failure)
+               : 0;
+}
+
+static void close_sources(struct unpacking *unpacking)
+{
+    merge_fini(&unpacking->merge);
+    for (size_t i = 0; i < unpacking->count; i++) {
+        struct bytes archive = unpacking->sources[i].archive;
+
+        zipcheck_close(&unpacking->indexes[i]);
+        (void)munmap((void *)(uintptr_t)archive.data, archive.len);
+    }
+}
+
+int archive_unpack(const int *memfds, size_t count, int dir, uint64_t *ret_bytes, int *ret_is_full,
+                   struct failure *failure)
+{
+    struct unpacking unpacking = {.dir = dir, .failure = failure};
+    int r = open_sources(&unpacking, memfds, count);
+
+    for (size_t i = 0; i < count && r == 0; i++) {
+        r = unpack_one(&unpacking, i);
+    }
+    *ret_bytes = sum_bytes(&unpacking);
     *ret_is_full = unpacking.is_full;
-    zipcheck_close(&unpacking.index);
-    (void)munmap(map, (size_t)st.st_size);
+    close_sources(&unpacking);
     return r;
 }

@@ -234,27 +234,28 @@ bool client_all_dead(const struct launcher *launcher)
 struct unpack_request {
     struct list link;
     uint64_t id;
-    int archive;
+    int archives[LAUNCHER_ARCHIVES_MAX];
+    size_t count; /* 0: sent */
     void *arg;
     launcher_unpack_cb cb;
     char code[REQUEST_NAME_MAX + 1];
 };
 
-static void end_unpack(struct unpack_request *request, const char *error)
+static void end_unpack(struct unpack_request *request, const struct unpacked *unpacked)
 {
     list_remove(&request->link);
-    request->cb(request->arg, error);
+    request->cb(request->arg, unpacked);
     mem_free(request);
 }
 
 static int send_unpack(struct launcher *launcher, struct unpack_request *request)
 {
     struct message message = {.kind = MESSAGE_UNPACK, .id = request->id};
-    int archive = request->archive;
+    size_t count = request->count;
 
     (void)snprintf(message.text, sizeof message.text, "%s", request->code);
-    request->archive = -1;
-    return client_send(launcher, &message, &archive, 1);
+    request->count = 0;
+    return client_send(launcher, &message, request->archives, count);
 }
 
 static void send_waiting(struct launcher *launcher)
@@ -269,28 +270,43 @@ static void send_waiting(struct launcher *launcher)
         if (send_unpack(launcher, request) == 0) {
             launcher->unpack_count++;
         } else {
-            end_unpack(request, "the launcher cannot be reached");
+            end_unpack(request, &(struct unpacked){.error = "the launcher cannot be reached"});
         }
+    }
+}
+
+static void close_archives(const int *archives, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        (void)close(archives[i]);
     }
 }
 
 int launcher_unpack(struct launcher *launcher, const char *code, int archive, void *arg,
                     launcher_unpack_cb cb)
 {
+    return launcher_unpack_all(launcher, code, &archive, 1, arg, cb);
+}
+
+int launcher_unpack_all(struct launcher *launcher, const char *code, const int *archives,
+                        size_t count, void *arg, launcher_unpack_cb cb)
+{
     struct unpack_request *request;
     int r;
 
+    assert(count > 0 && count <= LAUNCHER_ARCHIVES_MAX);
     if (launcher->state != LAUNCHER_SERVING || !request_is_name(code)) {
-        (void)close(archive);
+        close_archives(archives, count);
         return ERR(ERR_INVALID, "unpack '%.80s': no launcher, or no such name", code);
     }
     request = mem_calloc(1, sizeof *request);
     if (request == NULL) {
-        (void)close(archive);
+        close_archives(archives, count);
         return ERR(ERR_NOMEM, "unpack an archive");
     }
     request->id = ++launcher->next_id;
-    request->archive = archive;
+    memcpy(request->archives, archives, count * sizeof *archives);
+    request->count = count;
     request->arg = arg;
     request->cb = cb;
     (void)snprintf(request->code, sizeof request->code, "%s", code);
@@ -316,8 +332,12 @@ void client_on_unpacked(struct launcher *launcher, const struct message *message
         struct unpack_request *request = container_of(item, struct unpack_request, link);
 
         if (request->id == message->id) {
+            const struct unpacked unpacked = {.error = message->is_failed ? message->text : NULL,
+                                              .bytes = message->memory_peak,
+                                              .was_there = message->is_started == 0};
+
             launcher->unpack_count--;
-            end_unpack(request, message->is_failed ? message->text : NULL);
+            end_unpack(request, &unpacked);
             send_waiting(launcher);
             return;
         }
@@ -331,10 +351,8 @@ static void end_unpacks(struct list *requests, const char *text)
     while (!list_is_empty(requests)) {
         struct unpack_request *request = container_of(requests->next, struct unpack_request, link);
 
-        if (request->archive >= 0) {
-            (void)close(request->archive);
-        }
-        end_unpack(request, text);
+        close_archives(request->archives, request->count);
+        end_unpack(request, &(struct unpacked){.error = text});
     }
 }
 

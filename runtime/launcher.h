@@ -120,12 +120,25 @@ pid_t environment_pid(const struct environment *environment);
 /* Releases the handle; only after on_end. */
 void environment_destroy(struct environment *environment);
 
+/* How an unpacking ended; valid during the callback. */
+struct unpacked {
+    const char *error; /* NULL, or a sentence */
+    bool was_there;    /* nothing had to be unpacked */
+    uint64_t bytes;    /* of the files in the archives; the launcher's count of them when it was
+                          there */
+};
+
 /* Unpacks a zip (`archive`: a sealed memfd, taken over and closed) into the code cache under `code`
- * (hex of its hash), in an unprivileged child. Already there: succeeds at once. `error` is
- * NULL or a sentence; valid during the callback. */
-typedef void (*launcher_unpack_cb)(void *arg, const char *error);
+ * (hex of its hash), in an unprivileged child. Already there: succeeds at once. */
+typedef void (*launcher_unpack_cb)(void *arg, const struct unpacked *unpacked);
 int launcher_unpack(struct launcher *launcher, const char *code, int archive, void *arg,
                     launcher_unpack_cb cb);
+
+/* Several into one directory, each lying over those before it: a later file takes the place
+ * of an earlier file or directory of its name. Their files together hold at most 250 MiB. */
+#define LAUNCHER_ARCHIVES_MAX 5U
+int launcher_unpack_all(struct launcher *launcher, const char *code, const int *archives,
+                        size_t count, void *arg, launcher_unpack_cb cb);
 
 /* Such a sentence is about the archive and will be the same again; else it is about the
  * machine or the cache, and another try may do. */

@@ -22,8 +22,9 @@ enum message_kind {
     MESSAGE_STARTED,   /* pid and, to the daemon, a pidfd */
     MESSAGE_KILL,
     MESSAGE_ENDED,
-    MESSAGE_UNPACK,   /* memfd: archive; text: code */
-    MESSAGE_UNPACKED, /* text: what is wrong with it, if is_failed */
+    MESSAGE_UNPACK,   /* memfds: archives; text: code */
+    MESSAGE_UNPACKED, /* text: what is wrong with it, if is_failed; memory_peak: bytes of its
+                         files; is_started: it was not there before */
     MESSAGE_MAPPED,   /* its user namespace has its user */
     MESSAGE_GO,       /* as START, and then mounts: the code, each grant */
     MESSAGE_PREPARED,

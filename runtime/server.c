@@ -156,11 +156,15 @@ static void on_spare_failed(void *arg, const char *text)
     }
 }
 
-static void on_unpacked(void *arg, uint64_t id, const char *error)
+static void on_unpacked(void *arg, uint64_t id, const struct unpack_end *end)
 {
-    struct message message = {.kind = MESSAGE_UNPACKED, .id = id, .is_failed = error != NULL};
+    struct message message = {.kind = MESSAGE_UNPACKED,
+                              .id = id,
+                              .is_failed = end->error != NULL,
+                              .is_started = !end->was_there,
+                              .memory_peak = end->bytes};
 
-    (void)snprintf(message.text, sizeof message.text, "%s", (error != NULL) ? error : "");
+    (void)snprintf(message.text, sizeof message.text, "%s", (end->error != NULL) ? end->error : "");
     send_daemon(arg, &message, -1);
 }
 
@@ -182,15 +186,6 @@ static void start(struct server *server, uint64_t id, struct message_fds *fds)
     server->is_spare_failing = false;
 }
 
-static void unpack(struct server *server, const struct message *message, struct message_fds *fds)
-{
-    if (fds->count == 1) {
-        unpacks_start(&server->unpacks, message->id, message->text, message_fds_take(fds, 0));
-    } else {
-        on_unpacked(server, message->id, "no archive was sent");
-    }
-}
-
 static void obey(struct server *server, const struct message *message, struct message_fds *fds)
 {
     switch (message->kind) {
@@ -201,7 +196,7 @@ static void obey(struct server *server, const struct message *message, struct me
         cells_kill(&server->cells, message->id);
         break;
     case MESSAGE_UNPACK:
-        unpack(server, message, fds);
+        unpacks_start(&server->unpacks, message->id, message->text, fds);
         break;
     default:
         log_warn("the daemon sent message %u", message->kind);

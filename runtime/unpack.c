@@ -22,8 +22,9 @@
 #include "runtime/confine.h"
 #include "runtime/remove.h"
 
-/* The happy path of one archive: a directory CODE.tmp-N is made for it, a child without
- * any right but to write there unpacks it, and the directory gets its name. Names of
+/* The happy path of one archive, or of several that lie on each other: a directory
+ * CODE.tmp-N is made, a child without any right but to write there unpacks them, and the
+ * directory gets its name. Names of
  * codes have no '.', so what is half-done is never taken for one.
  *
  * What has to go is renamed into the "gone" directory, which another child, the
@@ -62,7 +63,7 @@ struct unpack {
     struct list link;
     struct unpacks *unpacks;
     uint64_t id;
-    int memfd;
+    struct message_fds memfds;
     int dir;
     pid_t pid;
     struct watch pidfd;
@@ -171,23 +172,26 @@ static void child_say(int result, const char *error, uint64_t bytes, int is_full
     (void)message_send(result, &message, NULL, 0);
 }
 
-/* Only these three stay open, as 0, 1 and 2. */
-static int keep_three(const int fds[3])
-{
-    int high[3]; /* out of the way of what is still to be moved */
+enum { CHILD_RESULT, CHILD_DIR, CHILD_ARCHIVES };
+#define CHILD_KEPT_MAX (CHILD_ARCHIVES + ARCHIVES_MAX)
 
-    for (int i = 0; i < 3; i++) {
+/* Only these stay open, as 0, 1, 2 and so on. */
+static int keep_open(const int *fds, int count)
+{
+    int high[CHILD_KEPT_MAX]; /* out of the way of what is still to be moved */
+
+    for (int i = 0; i < count; i++) {
         high[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 64);
         if (high[i] < 0) {
             return -1;
         }
     }
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < count; i++) {
         if (dup3(high[i], i, O_CLOEXEC) < 0) {
             return -1;
         }
     }
-    return close_range(3, ~0u, 0);
+    return close_range((unsigned)count, ~0u, 0);
 }
 
 static int become_nobody(const struct base *base, struct failure *failure)
@@ -231,12 +235,28 @@ static int give_up_rights(const struct base *base, int dir, struct failure *fail
     return (r == 0) ? confine_unpack(base->landlock_abi, &base->unpack_filter, dir, failure) : r;
 }
 
-enum { CHILD_RESULT, CHILD_ARCHIVE, CHILD_DIR };
+/* What is left open are its own, so that the names of descriptors are known: 2, 3, ... */
+static int unpack_here(size_t count, uint64_t *ret_bytes, int *ret_is_full, struct failure *failure)
+{
+    int archives[ARCHIVES_MAX];
+
+    for (size_t i = 0; i < count; i++) {
+        archives[i] = CHILD_ARCHIVES + (int)i;
+    }
+    return archive_unpack(archives, count, CHILD_DIR, ret_bytes, ret_is_full, failure);
+}
+
+static int keep_own(const struct unpack *unpack, int result)
+{
+    int fds[CHILD_KEPT_MAX] = {result, unpack->dir};
+
+    memcpy(fds + CHILD_ARCHIVES, unpack->memfds.fds, unpack->memfds.count * sizeof *fds);
+    return keep_open(fds, CHILD_ARCHIVES + (int)unpack->memfds.count);
+}
 
 static void child_main(const struct unpack *unpack, int result) __attribute__((noreturn));
 static void child_main(const struct unpack *unpack, int result)
 {
-    const int fds[3] = {result, unpack->memfd, unpack->dir};
     struct failure failure = {""};
     struct message message;
     struct message_fds fds_none;
@@ -244,12 +264,12 @@ static void child_main(const struct unpack *unpack, int result)
     int is_full = 0;
     int r;
 
-    if (keep_three(fds) != 0 || message_receive(CHILD_RESULT, &message, &fds_none) != 0) {
+    if (keep_own(unpack, result) != 0 || message_receive(CHILD_RESULT, &message, &fds_none) != 0) {
         _exit(1);
     }
     r = give_up_rights(unpack->unpacks->base, CHILD_DIR, &failure);
     if (r == 0) {
-        r = archive_unpack(CHILD_ARCHIVE, CHILD_DIR, &bytes, &is_full, &failure);
+        r = unpack_here(unpack->memfds.count, &bytes, &is_full, &failure);
     }
     child_say(CHILD_RESULT, (r == 0) ? NULL : failure.text, bytes, is_full);
     _exit(0);
@@ -259,8 +279,9 @@ static void child_main(const struct unpack *unpack, int result)
 
 static void start_child(struct unpack *unpack);
 
-static void finish(struct unpack *unpack, const char *error)
+static void finish(struct unpack *unpack, const char *error, uint64_t bytes)
 {
+    const struct unpack_end end = {.error = error, .bytes = bytes};
     struct unpacks *unpacks = unpack->unpacks;
 
     watch_close(unpacks->loop, &unpack->pidfd);
@@ -270,10 +291,10 @@ static void finish(struct unpack *unpack, const char *error)
     if (unpack->dir >= 0) {
         (void)close(unpack->dir);
     }
-    (void)close(unpack->memfd);
+    message_fds_close(&unpack->memfds);
     list_remove(&unpack->link);
     unpacks->running_count--;
-    unpacks->done(unpacks->arg, unpack->id, error);
+    unpacks->done(unpacks->arg, unpack->id, &end);
     mem_free(unpack);
 }
 
@@ -383,7 +404,7 @@ static void settle(struct unpack *unpack, const struct message *message)
             return;
         }
     }
-    finish(unpack, message->is_oom ? "the code cache is full" : error);
+    finish(unpack, message->is_oom ? "the code cache is full" : error, message->memory_peak);
     start_sweeper(unpacks);
 }
 
@@ -480,7 +501,7 @@ static void start_child(struct unpack *unpack)
 
     if (fork_child(unpack, &failure) != 0) {
         (void)throw_away(unpack->unpacks, unpack->dir_name);
-        finish(unpack, failure.text);
+        finish(unpack, failure.text, 0);
     }
 }
 
@@ -492,13 +513,19 @@ static bool is_sealed(int memfd)
     return seals >= 0 && (seals & wanted) == wanted;
 }
 
-static const char *refuse(const struct unpacks *unpacks, const char *code, int memfd)
+static const char *refuse(const struct unpacks *unpacks, const char *code,
+                          const struct message_fds *memfds)
 {
     if (!request_is_name(code)) {
         return "the code has no name";
     }
-    if (!is_sealed(memfd)) {
-        return "no sealed memfd holds the archive";
+    if (memfds->count == 0 || memfds->count > ARCHIVES_MAX) {
+        return "no archive was sent, or too many";
+    }
+    for (size_t i = 0; i < memfds->count; i++) {
+        if (!is_sealed(memfds->fds[i])) {
+            return "no sealed memfd holds the archive";
+        }
     }
     if (unpacks->running_count >= UNPACKS_MAX || unpacks->code_count >= UNPACK_CODES_MAX) {
         return "too many archives at once";
@@ -506,26 +533,30 @@ static const char *refuse(const struct unpacks *unpacks, const char *code, int m
     return NULL;
 }
 
-void unpacks_start(struct unpacks *unpacks, uint64_t id, const char *code, int memfd)
+void unpacks_start(struct unpacks *unpacks, uint64_t id, const char *code,
+                   struct message_fds *memfds)
 {
-    const char *error = refuse(unpacks, code, memfd);
-    struct code *known = (error == NULL) ? find_code(unpacks, code) : NULL;
+    struct unpack_end end = {.error = refuse(unpacks, code, memfds)};
+    struct code *known = (end.error == NULL) ? find_code(unpacks, code) : NULL;
     struct unpack *unpack = NULL;
 
     if (known != NULL) {
         touch(unpacks, known);
-    } else if (error == NULL) {
+        end.was_there = true;
+        end.bytes = known->bytes;
+    } else if (end.error == NULL) {
         unpack = mem_calloc(1, sizeof *unpack);
-        error = (unpack == NULL) ? "out of memory" : NULL;
+        end.error = (unpack == NULL) ? "out of memory" : NULL;
     }
     if (unpack == NULL) {
-        (void)close(memfd);
-        unpacks->done(unpacks->arg, id, error);
+        message_fds_close(memfds);
+        unpacks->done(unpacks->arg, id, &end);
         return;
     }
     unpack->unpacks = unpacks;
     unpack->id = id;
-    unpack->memfd = memfd;
+    unpack->memfds = *memfds;
+    memfds->count = 0;
     unpack->dir = -1;
     unpack->result = -1;
     unpack->pidfd.fd = -1;

@@ -14,7 +14,14 @@
 #define UNPACKS_MAX 64 /* at once */
 #define UNPACK_CODES_MAX 65536
 
-typedef void (*unpack_done_cb)(void *arg, uint64_t id, const char *error);
+/* `bytes`: what the archives' files hold. */
+struct unpack_end {
+    const char *error; /* NULL: the code is there */
+    bool was_there;
+    uint64_t bytes;
+};
+
+typedef void (*unpack_done_cb)(void *arg, uint64_t id, const struct unpack_end *end);
 
 struct unpacks {
     const struct base *base;
@@ -36,8 +43,10 @@ struct unpacks {
 
 void unpacks_init(struct unpacks *unpacks);
 
-/* Takes `memfd` over. Ends with one `done`, perhaps at once. */
-void unpacks_start(struct unpacks *unpacks, uint64_t id, const char *code, int memfd);
+/* Takes the descriptors over: archives, each lying over those before it. Ends with one
+ * `done`, perhaps at once. */
+void unpacks_start(struct unpacks *unpacks, uint64_t id, const char *code,
+                   struct message_fds *memfds);
 
 /* Kills all children; their ends are still noticed by the loop. */
 void unpacks_kill_all(struct unpacks *unpacks);

@@ -220,14 +220,14 @@ void change_store(struct change *change)
     }
 }
 
-static void on_unpacked(void *arg, const char *error)
+static void on_unpacked(void *arg, const struct unpacked *unpacked)
 {
     struct change *change = arg;
 
     if (change->is_canceled) {
         change_destroy(change);
-    } else if (error != NULL) {
-        end(change, error);
+    } else if (unpacked->error != NULL) {
+        end(change, unpacked->error);
     } else {
         change->code->is_unpacked = true;
         change_store(change);

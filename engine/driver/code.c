@@ -246,9 +246,9 @@ static void finish_unpack(struct code *code, const char *error)
     functions_unhold(functions);
 }
 
-static void on_unpacked(void *arg, const char *error)
+static void on_unpacked(void *arg, const struct unpacked *unpacked)
 {
-    finish_unpack(arg, error);
+    finish_unpack(arg, unpacked->error);
 }
 
 static int send_archive(struct code *code)
@@ -284,13 +284,13 @@ static int start_unpack(struct code *code)
     return code->status;
 }
 
-static void on_probed(void *arg, const char *error)
+static void on_probed(void *arg, const struct unpacked *unpacked)
 {
     struct code *code = arg;
     int r;
 
-    if (error == NULL || code->functions->is_closed) {
-        finish_unpack(code, error);
+    if (unpacked->error == NULL || code->functions->is_closed) {
+        finish_unpack(code, unpacked->error);
         return;
     }
     code->is_unpacked = false;

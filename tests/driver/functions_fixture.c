@@ -26,7 +26,9 @@ const struct function_config plain_config = {
 struct request {
     struct list link;
     char code[65];
-    struct buf archive;
+    struct buf archive; /* all of them, one behind the other */
+    size_t count;
+    bool is_bad;
     void *arg;
     launcher_unpack_cb cb;
 };
@@ -53,15 +55,31 @@ static void read_memfd(int fd, struct buf *buf)
 
     assert_int_equal(fstat(fd, &st), 0);
     assert_non_null(buf_reserve(buf, (size_t)st.st_size + 1));
-    assert_int_equal(pread(fd, buf->data, (size_t)st.st_size, 0), st.st_size);
-    buf->len = (size_t)st.st_size;
+    assert_int_equal(pread(fd, buf->data + buf->len, (size_t)st.st_size, 0), st.st_size);
+    buf->len += (size_t)st.st_size;
     assert_int_equal(write(fd, "x", 1), -1); /* sealed */
     assert_int_equal(close(fd), 0);
 }
 
-/* What the launcher itself allocates does not count. */
+static void take_archive(struct request *request, int fd)
+{
+    size_t before = request->archive.len;
+
+    read_memfd(fd, &request->archive);
+    if (request->archive.len == before || memcmp(request->archive.data + before, "BAD", 3) == 0) {
+        request->is_bad = true;
+    }
+}
+
 int launcher_unpack(struct launcher *launcher, const char *code, int archive, void *arg,
                     launcher_unpack_cb cb)
+{
+    return launcher_unpack_all(launcher, code, &archive, 1, arg, cb);
+}
+
+/* What the launcher itself allocates does not count. */
+int launcher_unpack_all(struct launcher *launcher, const char *code, const int *archives,
+                        size_t count, void *arg, launcher_unpack_cb cb)
 {
     long left = allocations_left;
     struct request *request;
@@ -71,7 +89,10 @@ int launcher_unpack(struct launcher *launcher, const char *code, int archive, vo
     request = mem_calloc(1, sizeof *request);
     assert_non_null(request);
     (void)snprintf(request->code, sizeof request->code, "%s", code);
-    read_memfd(archive, &request->archive);
+    request->count = count;
+    for (size_t i = 0; i < count; i++) {
+        take_archive(request, archives[i]);
+    }
     request->arg = arg;
     request->cb = cb;
     list_push_back(&requests, &request->link);
@@ -91,20 +112,21 @@ static bool is_known(const char *code)
     return false;
 }
 
-static const char *judge(const struct request *request)
+static struct unpacked judge(const struct request *request)
 {
     if (is_known(request->code)) {
-        return NULL;
+        return (struct unpacked){.was_there = true, .bytes = played.grows_to};
     }
-    if (request->archive.len == 0 || memcmp(request->archive.data, "BAD", 3) == 0) {
-        return "the archive is not a zip";
+    if (request->is_bad) {
+        return (struct unpacked){.error = "the archive is not a zip"};
     }
     assert_true(played.code_count < CODES_MAX);
     (void)snprintf(played.codes[played.code_count++], sizeof played.codes[0], "%s", request->code);
     played.unpacked++;
+    played.last_count = request->count;
     played.last.len = 0;
     buf_append(&played.last, request->archive.data, request->archive.len);
-    return NULL;
+    return (struct unpacked){.bytes = played.grows_to};
 }
 
 void played_answer(void)
@@ -117,12 +139,12 @@ void played_answer(void)
     while ((item = list_pop_front(&now)) != NULL) {
         struct request *request = container_of(item, struct request, link);
         long left = allocations_left;
-        const char *error;
+        struct unpacked unpacked;
 
         fail_after(-1);
-        error = judge(request);
+        unpacked = judge(request);
         fail_after(left);
-        request->cb(request->arg, error);
+        request->cb(request->arg, &unpacked);
         buf_fini(&request->archive);
         mem_free(request);
     }

@@ -1,5 +1,5 @@
 /* A registry on a real journal and keyring in a directory of its own, and a launcher that
- * is played by the fixture: it defines launcher_unpack(). */
+ * is played by the fixture: it defines launcher_unpack() and launcher_unpack_all(). */
 #ifndef TESTS_DRIVER_FUNCTIONS_FIXTURE_H
 #define TESTS_DRIVER_FUNCTIONS_FIXTURE_H
 
@@ -50,7 +50,9 @@ struct played {
     uint32_t asked;    /* archives it was sent */
     uint64_t bytes;    /* of these archives */
     uint32_t unpacked; /* that were good and new */
-    struct buf last;   /* the last archive it got */
+    struct buf last;   /* the last archives it got, one behind the other */
+    size_t last_count; /* how many */
+    uint64_t grows_to; /* what it says of the bytes that come out */
     size_t code_count; /* in its cache */
     char codes[CODES_MAX][65];
 };

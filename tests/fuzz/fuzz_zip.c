@@ -171,7 +171,7 @@ static void unpack(const struct zip_index *index, int memfd)
     struct found found = {0};
     uint64_t bytes = 0;
     int is_full = 0;
-    int r = archive_unpack(memfd, in, &bytes, &is_full, &failure);
+    int r = archive_unpack(&memfd, 1, in, &bytes, &is_full, &failure);
 
     walk(in, &found);
     check_outside();
@@ -191,7 +191,7 @@ static void expect_refusal(int memfd)
     uint64_t bytes = 0;
     int is_full = 0;
 
-    assert(archive_unpack(memfd, in, &bytes, &is_full, &failure) == FAILURE_E_SET);
+    assert(archive_unpack(&memfd, 1, in, &bytes, &is_full, &failure) == FAILURE_E_SET);
     walk(in, &found);
     assert(failure.text[0] != '\0' && !is_full && found.files + found.directories == 0);
 }

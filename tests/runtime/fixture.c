@@ -204,32 +204,77 @@ int fixture_memfd(struct bytes bytes)
     return fd;
 }
 
-struct unpacked {
+struct outcome {
     bool is_done;
     char error[512];
+    struct unpacked unpacked;
 };
 
-static void note_unpacked(void *arg, const char *error)
+static void note_unpacked(void *arg, const struct unpacked *unpacked)
 {
-    struct unpacked *unpacked = arg;
+    struct outcome *outcome = arg;
 
-    unpacked->is_done = true;
-    (void)snprintf(unpacked->error, sizeof unpacked->error, "%s", (error != NULL) ? error : "");
+    outcome->is_done = true;
+    outcome->unpacked = *unpacked;
+    (void)snprintf(outcome->error, sizeof outcome->error, "%s",
+                   (unpacked->error != NULL) ? unpacked->error : "");
+}
+
+const char *fixture_unpack_all(struct fixture *f, const char *code, const struct bytes *archives,
+                               size_t count, struct unpacked *ret_unpacked)
+{
+    static struct outcome outcome;
+    uint64_t deadline = now_ms() + DEADLINE_MS;
+    int memfds[LAUNCHER_ARCHIVES_MAX];
+
+    for (size_t i = 0; i < count; i++) {
+        memfds[i] = fixture_memfd(archives[i]);
+    }
+    memset(&outcome, 0, sizeof outcome);
+    assert_int_equal(launcher_unpack_all(f->launcher, code, memfds, count, &outcome, note_unpacked),
+                     0);
+    while (!outcome.is_done && now_ms() < deadline) {
+        (void)uv_run(&f->loop, UV_RUN_ONCE);
+    }
+    assert_true(outcome.is_done);
+    if (ret_unpacked != NULL) {
+        *ret_unpacked = outcome.unpacked;
+    }
+    return outcome.error;
 }
 
 const char *fixture_unpack(struct fixture *f, const char *code, struct bytes archive)
 {
-    static struct unpacked unpacked;
-    uint64_t deadline = now_ms() + DEADLINE_MS;
+    return fixture_unpack_all(f, code, &archive, 1, NULL);
+}
 
-    memset(&unpacked, 0, sizeof unpacked);
-    assert_int_equal(
-        launcher_unpack(f->launcher, code, fixture_memfd(archive), &unpacked, note_unpacked), 0);
-    while (!unpacked.is_done && now_ms() < deadline) {
-        (void)uv_run(&f->loop, UV_RUN_ONCE);
+void fixture_zip_noise(struct buf *ret_zip, unsigned count, size_t each)
+{
+    zip_error_t error;
+    zip_source_t *out = zip_source_buffer_create(NULL, 0, 0, &error);
+    zip_t *zip = zip_open_from_source(out, ZIP_TRUNCATE, &error);
+    uint8_t *data = mem_calloc(1, each + 1);
+    zip_stat_t stat;
+    char name[32];
+
+    zip_source_keep(out);
+    for (size_t i = 0; i < each; i++) {
+        data[i] = (uint8_t)(i * 2654435761u >> 13) & ((i % 16 == 0) ? 0xff : 0);
     }
-    assert_true(unpacked.is_done);
-    return unpacked.error;
+    for (unsigned i = 0; i < count; i++) {
+        (void)snprintf(name, sizeof name, "d%u/f%u", i % 100, i);
+        assert_true(zip_file_add(zip, name, zip_source_buffer(zip, data, each, 0), 0) >= 0);
+        assert_int_equal(zip_set_file_compression(zip, i, ZIP_CM_DEFLATE, 1), 0);
+    }
+    assert_int_equal(zip_close(zip), 0);
+    assert_int_equal(zip_source_stat(out, &stat), 0);
+    assert_int_equal(zip_source_open(out), 0);
+    assert_non_null(buf_reserve(ret_zip, stat.size));
+    assert_int_equal(zip_source_read(out, ret_zip->data, stat.size), stat.size);
+    ret_zip->len = stat.size;
+    (void)zip_source_close(out);
+    zip_source_free(out);
+    mem_free(data);
 }
 
 void fixture_read(struct buf *ret_content, const char *path)

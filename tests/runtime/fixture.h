@@ -43,10 +43,15 @@ int fixture_tear_down(void **state);
 
 /* Unpacks `archive`; returns "" or what is wrong with it (valid until the next call). */
 const char *fixture_unpack(struct fixture *f, const char *code, struct bytes archive);
+/* Several into one; `ret_unpacked` may be NULL. */
+const char *fixture_unpack_all(struct fixture *f, const char *code, const struct bytes *archives,
+                               size_t count, struct unpacked *ret_unpacked);
 int fixture_memfd(struct bytes bytes);
 
 /* A zip of one file. */
 void fixture_zip(struct buf *ret_zip, const char *name, struct bytes content);
+/* An honest one of `count` files of `each` bytes, which shrink about sixteen times. */
+void fixture_zip_noise(struct buf *ret_zip, unsigned count, size_t each);
 void fixture_read(struct buf *ret_content, const char *path);
 
 /* One environment that runs the probe with one command. */

@@ -132,11 +132,11 @@ static void test_an_environment_starts_or_leaves_nothing(void **state)
     (void)close(fds[1]);
 }
 
-static void note_unpacked(void *arg, const char *error)
+static void note_unpacked(void *arg, const struct unpacked *unpacked)
 {
     bool *is_done = arg;
 
-    assert_null(error);
+    assert_null(unpacked->error);
     *is_done = true;
 }
 

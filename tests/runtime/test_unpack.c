@@ -3,7 +3,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include <zip.h>
 
 #include "engine/base/err.h"
 #include "engine/base/mem.h"
@@ -327,45 +326,15 @@ static void test_output_beyond_the_claimed_size_is_refused(void **state)
     mem_free(zeros);
 }
 
-/* Honest archives at the limits; random bytes do not shrink. */
-static void zip_of_random(struct buf *ret_zip, unsigned count, size_t each)
-{
-    zip_error_t error;
-    zip_source_t *out = zip_source_buffer_create(NULL, 0, 0, &error);
-    zip_t *zip = zip_open_from_source(out, ZIP_TRUNCATE, &error);
-    uint8_t *data = mem_calloc(1, each + 1);
-    zip_stat_t stat;
-    char name[32];
-
-    zip_source_keep(out);
-    for (size_t i = 0; i < each; i++) {
-        data[i] = (uint8_t)(i * 2654435761u >> 13) & ((i % 16 == 0) ? 0xff : 0);
-    }
-    for (unsigned i = 0; i < count; i++) {
-        (void)snprintf(name, sizeof name, "d%u/f%u", i % 100, i);
-        assert_true(zip_file_add(zip, name, zip_source_buffer(zip, data, each, 0), 0) >= 0);
-        assert_int_equal(zip_set_file_compression(zip, i, ZIP_CM_DEFLATE, 1), 0);
-    }
-    assert_int_equal(zip_close(zip), 0);
-    assert_int_equal(zip_source_stat(out, &stat), 0);
-    assert_int_equal(zip_source_open(out), 0);
-    assert_non_null(buf_reserve(ret_zip, stat.size));
-    assert_int_equal(zip_source_read(out, ret_zip->data, stat.size), stat.size);
-    ret_zip->len = stat.size;
-    (void)zip_source_close(out);
-    zip_source_free(out);
-    mem_free(data);
-}
-
 static void test_20000_files_come_out_and_20001_do_not(void **state)
 {
     struct buf zip = {0};
     char code[32];
 
-    zip_of_random(&zip, 20000, 10);
+    fixture_zip_noise(&zip, 20000, 10);
     assert_string_equal(unpack_bytes(*state, buf_bytes(&zip), code), "");
     buf_fini(&zip);
-    zip_of_random(&zip, 20001, 10);
+    fixture_zip_noise(&zip, 20001, 10);
     assert_about_archive(unpack_bytes(*state, buf_bytes(&zip), code), "more than 20000 files");
     buf_fini(&zip);
 }
@@ -375,11 +344,11 @@ static void test_250_mb_come_out_and_one_more_does_not(void **state)
     struct buf zip = {0};
     char code[32];
 
-    zip_of_random(&zip, 25, 10u << 20);
+    fixture_zip_noise(&zip, 25, 10u << 20);
     print_message("%zu bytes packed\n", zip.len);
     assert_string_equal(unpack_bytes(*state, buf_bytes(&zip), code), "");
     buf_fini(&zip);
-    zip_of_random(&zip, 26, 10u << 20);
+    fixture_zip_noise(&zip, 26, 10u << 20);
     assert_about_archive(unpack_bytes(*state, buf_bytes(&zip), code), "more than 250 MB");
     buf_fini(&zip);
 }
@@ -431,7 +400,7 @@ static void test_a_full_cache_lets_go_of_what_nobody_uses(void **state)
 
     run_start(&run, f, "wait", NULL); /* of "probe" */
     run_wait_text(&run, f, "ready");
-    zip_of_random(&zip, 1, 8u << 20);
+    fixture_zip_noise(&zip, 1, 8u << 20);
     for (int i = 0; i < 30; i++) {
         assert_string_equal(unpack_bytes(f, buf_bytes(&zip), code), "");
     }
@@ -447,16 +416,16 @@ static void test_what_does_not_fit_at_all_is_refused(void **state)
     struct buf zip = {0};
     char code[32];
 
-    zip_of_random(&zip, 3, 10u << 20);
+    fixture_zip_noise(&zip, 3, 10u << 20);
     assert_has(unpack_bytes(*state, buf_bytes(&zip), code), "the code cache is full");
     buf_fini(&zip);
 }
 
-static void note_error(void *arg, const char *error)
+static void note_error(void *arg, const struct unpacked *unpacked)
 {
     int *count = arg;
 
-    assert_null(error);
+    assert_null(unpacked->error);
     (*count)++;
 }
 
@@ -496,12 +465,13 @@ struct answer {
     char error[256];
 };
 
-static void note_answer(void *arg, const char *error)
+static void note_answer(void *arg, const struct unpacked *unpacked)
 {
     struct answer *answer = arg;
 
     answer->is_done = true;
-    (void)snprintf(answer->error, sizeof answer->error, "%s", (error != NULL) ? error : "");
+    (void)snprintf(answer->error, sizeof answer->error, "%s",
+                   (unpacked->error != NULL) ? unpacked->error : "");
 }
 
 static void test_an_archive_that_can_still_change_is_refused(void **state)
