@@ -23,17 +23,6 @@ void revision_key(struct object_key *ret_key, const struct functions *functions,
     object_key_format(ret_key, functions->tenant, "revision/%s/%010" PRIu32, text, number);
 }
 
-static int seal_object(struct change *change, const struct object_key *key, struct bytes plain)
-{
-    struct buf *entry = &change->objects[change->object_count];
-    int r = object_seal_buf(change->functions->keys, KEY_CONFIG, key, plain, entry);
-
-    if (r == 0) {
-        change->object_count++;
-    }
-    return r;
-}
-
 /* --- the function ---------------------------------------------------------------------- */
 
 int change_add_function(struct change *change)
@@ -54,7 +43,7 @@ int change_add_function(struct change *change)
     function_record_put(&plain, &record);
     function_key(&key, change->functions, &function->id);
     r = plain.failed ? ERR(ERR_NOMEM, "record of a function")
-                     : seal_object(change, &key, buf_bytes(&plain));
+                     : parcel_add_object(&change->parcel, &key, buf_bytes(&plain));
     buf_fini(&plain);
     return r;
 }
@@ -72,7 +61,7 @@ static int seal_record(struct change *change, const struct buf *record, uint32_t
         return FUNCTION_TOO_LARGE;
     }
     revision_key(&key, change->functions, &change->held->function.id, number);
-    return seal_object(change, &key, buf_bytes(record));
+    return parcel_add_object(&change->parcel, &key, buf_bytes(record));
 }
 
 /* `ret_held` NULL: it is there already, and only its record changes. Written and read
@@ -102,7 +91,7 @@ int change_add_revision(struct change *change, const struct function_config *con
 {
     const struct function *function = &change->held->function;
     const struct function_revision *last = function->latest;
-    const struct code *code = change->code;
+    const struct code *code = change->parcel.code;
     struct function_revision form = {
         .number = function->last_revision + 1, .config = *config, .modified_ms = now_ms};
 

@@ -1,6 +1,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -8,20 +9,7 @@
 #include "engine/base/mem.h"
 #include "engine/driver/functions.h"
 
-/* The way of code into the cache:
- *
- *   - it was there once: the launcher is asked with an empty archive, which it does not
- *     look at when it has the code; if it has not, the empty archive is refused and we
- *     go on as if it had never been there;
- *   - when the views hold its chunks, they are opened into a memfd, which the launcher
- *     unpacks. */
-
-struct waiter {
-    struct list link;
-    struct function_revision *revision;
-    void *arg;
-    function_ready_cb cb;
-};
+#define MERGED_MARK "layers" /* in front of the names that make the name of several */
 
 bool code_is_name(struct bytes name)
 {
@@ -33,6 +21,21 @@ bool code_is_name(struct bytes name)
         }
     }
     return name.len == CODE_NAME_LEN;
+}
+
+static void put_hash(struct bytes bytes, char name[CODE_NAME_LEN + 1])
+{
+    uint8_t hash[CODE_NAME_LEN / 2];
+
+    seal_sha256(bytes, hash);
+    for (size_t i = 0; i < sizeof hash; i++) {
+        (void)snprintf(name + 2 * i, 3, "%02x", hash[i]);
+    }
+}
+
+void code_name(struct bytes archive, char name[CODE_NAME_LEN + 1])
+{
+    put_hash(archive, name);
 }
 
 uint32_t code_chunks(uint64_t bytes)
@@ -107,12 +110,73 @@ void code_destroy(struct code *code)
 {
     assert(!code->is_unpacking && list_is_empty(&code->waiters));
     table_remove(&code->functions->codes, &code->by_name);
+    for (size_t i = 0; i < code->part_count; i++) {
+        code_release(code->parts[i]);
+    }
     mem_free(code);
+}
+
+uint64_t code_unpacked_bytes(const struct code *code)
+{
+    uint64_t bytes = 0;
+
+    if (code->part_count == 0) {
+        return (code->unpacked_bytes > 0) ? code->unpacked_bytes : code->bytes;
+    }
+    for (size_t i = 0; i < code->part_count; i++) {
+        bytes += code_unpacked_bytes(code->parts[i]);
+    }
+    return bytes;
+}
+
+/* --- several as one ------------------------------------------------------------------- */
+
+/* Another name than any archive has: what is hashed is no zip. */
+static void name_merged(struct code *const *parts, size_t count, char name[CODE_NAME_LEN + 1])
+{
+    char text[sizeof MERGED_MARK + CODE_PARTS_MAX * (CODE_NAME_LEN + 1)] = MERGED_MARK;
+    size_t len = strlen(text);
+
+    for (size_t i = 0; i < count; i++) {
+        text[len++] = '/';
+        memcpy(text + len, parts[i]->name, CODE_NAME_LEN);
+        len += CODE_NAME_LEN;
+    }
+    put_hash(bytes_of(text, len), name);
+}
+
+int code_obtain_merged(struct functions *functions, struct code *const *parts, size_t count,
+                       struct code **ret_code)
+{
+    char name[CODE_NAME_LEN + 1];
+    struct code *code;
+    int r;
+
+    assert(count > 0 && count <= CODE_PARTS_MAX);
+    if (count == 1) { /* it is itself */
+        parts[0]->references++;
+        *ret_code = parts[0];
+        return 0;
+    }
+    name_merged(parts, count, name);
+    r = code_obtain(functions, name, 0, &code);
+    if (r != 0) {
+        return r;
+    }
+    if (code->part_count == 0) {
+        for (size_t i = 0; i < count; i++) {
+            parts[i]->references++;
+            code->parts[i] = parts[i];
+        }
+        code->part_count = count;
+    }
+    *ret_code = code;
+    return 0;
 }
 
 /* --- memfds -------------------------------------------------------------------------- */
 
-static int write_all(int fd, struct bytes bytes)
+int code_write(int fd, struct bytes bytes)
 {
     while (bytes.len > 0) {
         ssize_t n = write(fd, bytes.data, bytes.len);
@@ -126,15 +190,14 @@ static int write_all(int fd, struct bytes bytes)
     return 0;
 }
 
-static int open_memfd(void)
+int code_open_memfd(void)
 {
     int fd = memfd_create("pawl-code", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
     return (fd >= 0) ? fd : ERR(ERR_SYSTEM, "memfd_create: %s", strerror(errno));
 }
 
-/* Returns the descriptor, or closes it. */
-static int finish_memfd(int fd, int r)
+int code_finish_memfd(int fd, int r)
 {
     if (r == 0 &&
         fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0) {
@@ -149,217 +212,9 @@ static int finish_memfd(int fd, int r)
 
 int code_seal_memfd(struct bytes archive)
 {
-    int fd = open_memfd();
+    int fd = code_open_memfd();
 
-    return (fd >= 0) ? finish_memfd(fd, write_all(fd, archive)) : fd;
-}
-
-/* --- reading chunks ------------------------------------------------------------------ */
-
-struct reading {
-    const struct code *code;
-    int fd;
-    uint32_t chunks;
-    uint64_t bytes;
-    struct buf plain;
-};
-
-/* Each chunk is sealed with its key, so it is enough to see them in order. */
-static int read_chunk(void *arg, struct bytes key, struct bytes value)
-{
-    struct reading *reading = arg;
-    const struct code *code = reading->code;
-    struct object_key expected;
-    int r;
-
-    code_key(&expected, code, reading->chunks);
-    if (!bytes_equal(bytes_of_text(expected.text), key)) {
-        return ERR(ERR_CORRUPT, "code %.16s… lacks chunk %u", code->name, reading->chunks);
-    }
-    r = object_open(code->functions->keys, KEY_CODE, key, value, &reading->plain);
-    if (r == 0) {
-        r = write_all(reading->fd, buf_bytes(&reading->plain));
-    }
-    reading->chunks++;
-    reading->bytes += reading->plain.len;
-    return r;
-}
-
-static int read_chunks(const struct code *code, struct reading *reading)
-{
-    struct object_key prefix;
-    int r;
-
-    object_key_format(&prefix, code->functions->tenant, "code/%s/", code->name);
-    r = journal_read_objects(code->functions->journal, bytes_of_text(prefix.text), read_chunk,
-                             reading);
-    if (r == 0 && (reading->bytes != code->bytes || reading->chunks != code_chunks(code->bytes))) {
-        r = ERR(ERR_CORRUPT, "code %.16s… has %u chunks of %u", code->name, reading->chunks,
-                code_chunks(code->bytes));
-    }
-    return r;
-}
-
-/* A sealed memfd, or a negative error. */
-static int read_archive(const struct code *code)
-{
-    struct reading reading = {.code = code, .fd = open_memfd()};
-    int r;
-
-    if (reading.fd < 0) {
-        return reading.fd;
-    }
-    r = read_chunks(code, &reading);
-    buf_fini(&reading.plain);
-    return finish_memfd(reading.fd, r);
-}
-
-/* --- unpacking ------------------------------------------------------------------------ */
-
-void code_end_waiters(struct code *code, const char *error)
-{
-    struct list waiters;
-    struct list *item;
-
-    list_init(&waiters);
-    list_splice_back(&waiters, &code->waiters);
-    while ((item = list_pop_front(&waiters)) != NULL) {
-        struct waiter *waiter = container_of(item, struct waiter, link);
-        function_ready_cb cb = waiter->cb;
-        void *arg = waiter->arg;
-
-        waiter->revision->is_unpacked = error == NULL;
-        mem_free(waiter);
-        cb(arg, error); /* the registry may be closed now */
-    }
-}
-
-/* The reference was taken when it began: the code is still there. */
-static void finish_unpack(struct code *code, const char *error)
-{
-    struct functions *functions = code->functions;
-
-    code->is_unpacking = false;
-    code->is_unpacked = error == NULL;
-    code_end_waiters(code, error);
-    code_release(code);
-    functions_unhold(functions);
-}
-
-static void on_unpacked(void *arg, const struct unpacked *unpacked)
-{
-    finish_unpack(arg, unpacked->error);
-}
-
-static int send_archive(struct code *code)
-{
-    int fd = read_archive(code);
-
-    if (fd < 0) {
-        return fd;
-    }
-    return launcher_unpack(code->functions->launcher, code->name, fd, code, on_unpacked);
-}
-
-static void on_applied(struct journal_wait *wait)
-{
-    struct code *code = container_of(wait, struct code, wait);
-
-    code->is_waiting = false;
-    code->status = send_archive(code);
-    if (code->status != 0 && !code->is_asking) {
-        finish_unpack(code, err_text(code->status));
-    }
-}
-
-/* The views may arrive while we ask for them, so on_applied() can come from inside: then
- * its status is ours. Nobody is called back before this returns. */
-static int start_unpack(struct code *code)
-{
-    code->status = 0;
-    code->is_waiting = true;
-    code->is_asking = true;
-    journal_wait_applied(code->functions->journal, &code->wait, code->lsn, on_applied);
-    code->is_asking = false;
-    return code->status;
-}
-
-static void on_probed(void *arg, const struct unpacked *unpacked)
-{
-    struct code *code = arg;
-    int r;
-
-    if (unpacked->error == NULL || code->functions->is_closed) {
-        finish_unpack(code, unpacked->error);
-        return;
-    }
-    code->is_unpacked = false;
-    r = start_unpack(code);
-    if (r != 0) {
-        finish_unpack(code, err_text(r));
-    }
-}
-
-static int start_probe(struct code *code)
-{
-    int fd = code_seal_memfd(bytes_of(NULL, 0));
-
-    if (fd < 0) {
-        return fd;
-    }
-    return launcher_unpack(code->functions->launcher, code->name, fd, code, on_probed);
-}
-
-/* Whoever comes while it is under way shares it. */
-static int start(struct code *code)
-{
-    int r;
-
-    if (code->is_unpacking) {
-        return 0;
-    }
-    code->is_unpacking = true;
-    code->references++;
-    functions_hold(code->functions);
-    r = code->is_unpacked ? start_probe(code) : start_unpack(code);
-    if (r != 0) {
-        code->is_unpacking = false;
-        code_release(code);
-        functions_unhold(code->functions);
-    }
-    return r;
-}
-
-int function_unpack(struct functions *functions, struct function_revision *revision, void *arg,
-                    function_ready_cb cb)
-{
-    struct code *code = held_revision_of(revision)->code;
-    struct waiter *waiter = mem_calloc(1, sizeof *waiter);
-    int r;
-
-    assert(!functions->is_closed && code->functions == functions);
-    if (waiter == NULL) {
-        return ERR(ERR_NOMEM, "wait for code");
-    }
-    waiter->revision = revision;
-    waiter->arg = arg;
-    waiter->cb = cb;
-    list_push_back(&code->waiters, &waiter->link);
-    r = start(code);
-    if (r != 0) {
-        list_remove(&waiter->link);
-        mem_free(waiter);
-    }
-    return r;
-}
-
-void code_cancel(struct code *code)
-{
-    if (code->is_waiting) {
-        code->is_waiting = false;
-        journal_wait_cancel(code->functions->journal, &code->wait);
-        finish_unpack(code, err_text(ERR_CANCELED));
-    }
+    return (fd >= 0) ? code_finish_memfd(fd, code_write(fd, archive)) : fd;
 }
 
 /* The size object goes last: what is left of an interrupted removal is found by it. */
@@ -370,7 +225,7 @@ int code_remove(struct code *code)
     struct object_key key;
     int r;
 
-    assert(code->references == 0);
+    assert(code->references == 0 && code->part_count == 0);
     r = removal_create(&removal, code->functions, chunks + 1);
     if (r != 0) {
         return r;
@@ -382,5 +237,46 @@ int code_remove(struct code *code)
     code_archive_key(&key, code);
     removal_add(removal, &key);
     code_destroy(code);
+    return 0;
+}
+
+/* Walking and removing do not go together: a few at a time. */
+#define UNUSED_AT_ONCE 64U
+
+static size_t list_unused(const struct functions *functions, struct code *unused[UNUSED_AT_ONCE])
+{
+    struct table_node *node = NULL;
+    size_t bucket = 0;
+    size_t count = 0;
+
+    while (count < UNUSED_AT_ONCE &&
+           (node = table_walk(&functions->codes, &bucket, node)) != NULL) {
+        struct code *code = container_of(node, struct code, by_name);
+
+        if (code->references == 0) {
+            unused[count++] = code;
+        }
+    }
+    return count;
+}
+
+int code_remove_unused(struct functions *functions, uint32_t entries_max)
+{
+    struct code *unused[UNUSED_AT_ONCE];
+    uint32_t entries = 0;
+    size_t count;
+
+    do {
+        count = list_unused(functions, unused);
+        for (size_t i = 0; i < count && entries < entries_max; i++) {
+            int r;
+
+            entries += 1 + code_chunks(unused[i]->bytes);
+            r = code_remove(unused[i]);
+            if (r != 0) {
+                return r;
+            }
+        }
+    } while (count == UNUSED_AT_ONCE && entries < entries_max);
     return 0;
 }

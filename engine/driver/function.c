@@ -237,6 +237,31 @@ static int attach_code(struct held_revision *held, struct functions *functions)
     return 0;
 }
 
+static int find_part(const struct functions *functions, const struct function_layer *layer,
+                     struct code **ret_part)
+{
+    *ret_part = code_find(functions, layer->code);
+    return (*ret_part != NULL && (*ret_part)->bytes == layer->code_bytes)
+               ? 0
+               : ERR(ERR_CORRUPT, "the code of %s is not stored", layer->arn);
+}
+
+static int attach_layers(struct held_revision *held, struct functions *functions)
+{
+    const struct function_config *config = &held->revision.config;
+    struct code *parts[FUNCTION_LAYERS_MAX];
+    int r = 0;
+
+    for (size_t i = 0; i < config->layer_count && r == 0; i++) {
+        r = find_part(functions, &config->layers[i], &parts[i]);
+    }
+    if (r == 0 && config->layer_count > 0) {
+        r = code_obtain_merged(functions, parts, config->layer_count, &held->layers);
+    }
+    held->revision.layers = (held->layers != NULL) ? held->layers->name : NULL;
+    return r;
+}
+
 static void name_version(struct held_revision *held)
 {
     (void)snprintf(held->version, sizeof held->version, "%" PRIu32, held->revision.version);
@@ -264,6 +289,9 @@ int held_revision_create(struct held_revision **ret_held, struct functions *func
     if (r == 0) {
         r = attach_code(held, functions);
     }
+    if (r == 0) {
+        r = attach_layers(held, functions);
+    }
     if (r != 0) {
         held_revision_destroy(held);
         return r;
@@ -279,8 +307,10 @@ void held_revision_destroy(struct held_revision *held)
     if (held == NULL) {
         return;
     }
+    code_release(held->layers);
     code_release(held->code);
     mem_free(held->revision.config.env);
+    mem_free(held->revision.config.layers);
     if (held->plain != NULL) {
         explicit_bzero(held->plain, held->plain_len);
     }

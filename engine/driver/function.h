@@ -33,6 +33,15 @@
 struct functions;
 struct function;
 
+#define FUNCTION_LAYERS_MAX 5U
+
+/* A layer version as a revision has it: also when it is deleted. */
+struct function_layer {
+    const char *arn;  /* with the version */
+    const char *code; /* SHA-256 of its archive in hex; it must be stored */
+    uint64_t code_bytes;
+};
+
 /* Lambda's members; texts are owned by the revision. */
 struct function_config {
     const char *runtime; /* "provided.al2023" */
@@ -49,6 +58,8 @@ struct function_config {
     bool is_per_tenant;           /* TenancyConfig PER_TENANT */
     char **env;                   /* "NAME=value", NULL at the end */
     size_t env_count;
+    struct function_layer *layers; /* each lies over those before it */
+    size_t layer_count;
     struct bytes raw; /* the JSON members as given, for answers; may be empty */
 };
 
@@ -69,6 +80,7 @@ struct function_revision {
     struct function_config config;
     char code[65]; /* SHA-256 of the archive in hex: its name in the code cache */
     uint64_t code_bytes;
+    const char *layers;    /* their name in the code cache, as one; NULL: none */
     struct id revision_id; /* Lambda's RevisionId */
     int64_t modified_ms;
     bool is_native;   /* its program was seen to speak the native protocol, in this life */
@@ -95,7 +107,8 @@ struct function {
 #define FUNCTIONS_MAX 10000U  /* of a tenant */
 #define FUNCTION_NAME_MAX 64U /* letters, digits, '-' and '_' */
 #define FUNCTION_ARCHIVE_BYTES_MAX (50U << 20)
-#define FUNCTION_CONFIG_BYTES_MAX (256U << 10) /* all that a revision records */
+#define FUNCTION_UNPACKED_BYTES_MAX (250U << 20) /* of code and layers together */
+#define FUNCTION_CONFIG_BYTES_MAX (256U << 10)   /* all that a revision records */
 #define FUNCTION_ENV_MAX 1024U
 
 /* Loads every function of the tenant from the journal's views, which hold the whole log
@@ -139,14 +152,19 @@ uint64_t functions_code_bytes(const struct functions *functions);
  * characters or length is ERR_INVALID, with no callback, as is every negative return. */
 enum {
     FUNCTION_EXISTS = 1,
-    FUNCTION_NOT_FOUND, /* it is deleted */
-    FUNCTION_TOO_LARGE, /* the archive, or the configuration */
-    FUNCTION_BUSY,      /* another change of this function, or name, is under way */
-    FUNCTION_FULL,      /* FUNCTIONS_MAX, or the journal takes no new work */
-    FUNCTION_TOO_MANY,  /* of what belongs to a function: setting.h */
-    FUNCTION_UNCHANGED, /* since the last version was published */
-    FUNCTION_IN_USE,    /* the version is named by an alias */
+    FUNCTION_NOT_FOUND,        /* it is deleted */
+    FUNCTION_TOO_LARGE,        /* the archive, or the configuration */
+    FUNCTION_BUSY,             /* another change of this function, or name, is under way */
+    FUNCTION_FULL,             /* FUNCTIONS_MAX, or the journal takes no new work */
+    FUNCTION_TOO_MANY,         /* of what belongs to a function: setting.h */
+    FUNCTION_UNCHANGED,        /* since the last version was published */
+    FUNCTION_IN_USE,           /* the version is named by an alias */
+    FUNCTION_LAYERS_TOO_LARGE, /* with the code: FUNCTION_UNPACKED_BYTES_MAX */
 };
+
+/* So begins the `error` of FUNCTION_LAYERS_TOO_LARGE when that was seen only after the code
+ * was unpacked. */
+#define FUNCTION_BLAMES_LAYERS "Function code combined with layers"
 
 typedef void (*function_changed_cb)(void *arg, struct function *function, const char *error);
 
@@ -170,9 +188,9 @@ int function_delete_version(struct functions *functions, struct function_revisio
 int function_delete(struct functions *functions, struct function *function, void *arg,
                     function_changed_cb cb);
 
-/* The code of `revision` is in the cache: unpacks it if it is not. `error` NULL or a sentence.
- * To be called before each start of an environment, also when `is_unpacked`: the launcher
- * removes code that nobody runs when its cache is full. Code that is there costs one
+/* The code of `revision` is in the cache, and its layers are: unpacks what is not. `error` NULL or
+ * a sentence. To be called before each start of an environment, also when `is_unpacked`: the
+ * launcher removes code that nobody runs when its cache is full. Code that is there costs one
  * message to the launcher. Several that wait for one code share the work. */
 typedef void (*function_ready_cb)(void *arg, const char *error);
 int function_unpack(struct functions *functions, struct function_revision *revision, void *arg,

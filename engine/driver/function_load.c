@@ -44,6 +44,7 @@ static int load_archive(void *arg, struct bytes key, struct bytes value)
     r = code_obtain(load->functions, text, record.bytes, &code);
     if (r == 0) {
         code->is_stored = true;
+        code->unpacked_bytes = record.unpacked_bytes;
         code_release(code);
     }
     return r;
@@ -191,32 +192,6 @@ static int check_functions(const struct functions *functions)
 
 /* --- leftovers -------------------------------------------------------------------------- */
 
-static struct code *next_unused(const struct functions *functions)
-{
-    struct table_node *node = NULL;
-    size_t bucket = 0;
-
-    while ((node = table_walk(&functions->codes, &bucket, node)) != NULL) {
-        struct code *code = container_of(node, struct code, by_name);
-
-        if (code->references == 0) {
-            return code;
-        }
-    }
-    return NULL;
-}
-
-static int remove_unused_code(struct functions *functions)
-{
-    struct code *code;
-    int r = 0;
-
-    while (r == 0 && (code = next_unused(functions)) != NULL) {
-        r = code_remove(code);
-    }
-    return r;
-}
-
 static void remove_orphans(struct functions *functions)
 {
     struct table_node *node = NULL;
@@ -242,7 +217,7 @@ static int remove_leftovers(struct load *load)
         log_info("removed %zu objects that an interrupted change left", count);
     }
     remove_orphans(load->functions);
-    return (r == 0) ? remove_unused_code(load->functions) : r;
+    return (r == 0) ? code_remove_unused(load->functions, UINT32_MAX) : r;
 }
 
 static int load_all(struct functions *functions)

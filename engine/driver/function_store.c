@@ -1,45 +1,9 @@
 #include <assert.h>
-#include <stdio.h>
-#include <sys/mman.h>
 
 #include "engine/base/err.h"
 #include "engine/base/mem.h"
 #include "engine/driver/alias.h"
 #include "engine/driver/change.h"
-
-static void name_code(struct bytes archive, char name[CODE_NAME_LEN + 1])
-{
-    uint8_t hash[CODE_NAME_LEN / 2];
-
-    seal_sha256(archive, hash);
-    for (size_t i = 0; i < sizeof hash; i++) {
-        (void)snprintf(name + 2 * i, 3, "%02x", hash[i]);
-    }
-}
-
-/* The chunks are made from the launcher's own memfd, which nobody can change. */
-static int take_archive(struct change *change, struct bytes archive)
-{
-    char name[CODE_NAME_LEN + 1];
-    void *map;
-    int r;
-
-    name_code(archive, name);
-    r = code_obtain(change->functions, name, archive.len, &change->code);
-    if (r != 0) {
-        return r;
-    }
-    change->memfd = code_seal_memfd(archive);
-    if (change->memfd < 0 || archive.len == 0) {
-        return (change->memfd < 0) ? change->memfd : 0;
-    }
-    map = mmap(NULL, archive.len, PROT_READ, MAP_PRIVATE, change->memfd, 0);
-    if (map == MAP_FAILED) {
-        return ERR(ERR_SYSTEM, "map an archive of %zu bytes", archive.len);
-    }
-    change->archive = map;
-    return 0;
-}
 
 static int make_held(struct change *change, struct bytes name, int64_t now_ms)
 {
@@ -112,7 +76,7 @@ static int prepare_create(struct change *change, struct bytes name,
                           const struct function_config *config, struct bytes archive,
                           bool publishes, int64_t now_ms)
 {
-    int r = take_archive(change, archive);
+    int r = parcel_take_archive(&change->parcel, archive);
 
     if (r == 0) {
         r = make_held(change, name, now_ms);
@@ -127,9 +91,9 @@ static int prepare_create(struct change *change, struct bytes name,
         r = change_add_function(change);
     }
     if (r == 0) {
-        r = change_make_slots(change);
+        r = parcel_make_slots(&change->parcel);
     }
-    return (r == 0) ? change_unpack(change) : r;
+    return (r == 0) ? parcel_unpack(&change->parcel) : r;
 }
 
 int function_create(struct functions *functions, struct bytes name,
@@ -186,7 +150,7 @@ static int publish_update(struct change *change, int64_t now_ms)
 static int prepare_update(struct change *change, const struct function_config *config,
                           struct bytes archive, bool publishes, int64_t now_ms)
 {
-    int r = (archive.len > 0) ? take_archive(change, archive) : 0;
+    int r = (archive.len > 0) ? parcel_take_archive(&change->parcel, archive) : 0;
 
     if (r == 0) {
         r = change_add_revision(
@@ -199,13 +163,16 @@ static int prepare_update(struct change *change, const struct function_config *c
         r = change_add_function(change);
     }
     if (r == 0) {
-        r = change_make_slots(change);
+        r = parcel_make_slots(&change->parcel);
     }
-    if (r == 0 && change->code != NULL) {
-        return change_unpack(change);
+    if (r == 0 && change->parcel.code != NULL) {
+        return parcel_unpack(&change->parcel);
     }
     if (r == 0) {
-        change_store(change);
+        r = change_check_size(change);
+    }
+    if (r == 0) {
+        parcel_store(&change->parcel);
     }
     return r;
 }
@@ -238,13 +205,13 @@ int function_update(struct functions *functions, struct function *function,
 static int store_or_give_up(struct change *change, int r)
 {
     if (r == 0) {
-        r = change_make_slots(change);
+        r = parcel_make_slots(&change->parcel);
     }
     if (r != 0) {
         change_destroy(change);
         return r;
     }
-    change_store(change);
+    parcel_store(&change->parcel);
     return 0;
 }
 
@@ -258,6 +225,7 @@ int function_delete(struct functions *functions, struct function *function, void
         return r;
     }
     change->is_delete = true;
+    change->parcel.is_reserved = true;
     return store_or_give_up(change, change_add_function(change));
 }
 
@@ -324,5 +292,6 @@ int function_delete_version(struct functions *functions, struct function_revisio
         return r;
     }
     change->is_delete = true;
+    change->parcel.is_reserved = true;
     return store_or_give_up(change, change_hide_version(change, revision));
 }

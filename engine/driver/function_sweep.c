@@ -12,19 +12,23 @@ struct sweep {
     int revisions;
 };
 
+static bool is_unpacking_layers(const struct held_revision *held)
+{
+    return held->layers != NULL && held->layers->is_unpacking;
+}
+
 /* The function itself references its newest revision and its versions, also when it is
  * deleted. */
 static bool is_free(const struct sweep *sweep, const struct function_revision *revision)
 {
     return revision->references == (held_keeps_revision(revision) ? 1U : 0U) &&
            !held_revision_of(revision)->code->is_unpacking &&
+           !is_unpacking_layers(held_revision_of(revision)) &&
            !sweep->is_needed(sweep->arg, revision);
 }
 
 static int sweep_revision(struct sweep *sweep, struct function_revision *revision)
 {
-    struct held_revision *held = held_revision_of(revision);
-    struct code *code = held->code;
     struct object_key key;
     int r;
 
@@ -34,13 +38,9 @@ static int sweep_revision(struct sweep *sweep, struct function_revision *revisio
         return r;
     }
     list_remove(&revision->link);
-    held_revision_destroy(held);
+    held_revision_destroy(held_revision_of(revision));
     sweep->entries += 1;
     sweep->revisions++;
-    if (code->references == 0) {
-        sweep->entries += 1 + code_chunks(code->bytes);
-        (void)code_remove(code); /* without memory: it goes at the next start */
-    }
     return 0;
 }
 
@@ -127,5 +127,6 @@ int functions_sweep(struct functions *functions, void *arg,
         r = sweep_function(&sweep, all[i]);
     }
     mem_free(all);
+    (void)code_remove_unused(functions, SWEEP_ENTRIES_MAX); /* without memory: at the next one */
     return (r == 0) ? sweep.revisions : r;
 }

@@ -1,5 +1,5 @@
 /* The registry from inside: what function.c (find), function_load.c (open, sweep),
- * function_store.c (changes) and code.c share.
+ * function_store.c (changes), layer.c and code.c share.
  *
  * The registry is held by whatever will be called back by launcher or journal: after
  * functions_close() the last of them frees it. */
@@ -14,15 +14,22 @@
 #define CODE_CHUNK_BYTES (16U << 10)
 #define CODE_NAME_LEN 64U
 
+#define CODE_PARTS_MAX FUNCTION_LAYERS_MAX
+
 struct change;
 
-/* An archive, by its hash. Its objects are in the journal when `is_stored`. */
+/* What the code cache knows by a name: an archive, by its hash, whose objects are in the
+ * journal when `is_stored`; or several, one lying over the other, which are stored each by
+ * itself. */
 struct code {
     struct table_node by_name;
     struct functions *functions;
     char name[CODE_NAME_LEN + 1];
     uint64_t bytes;
-    uint32_t references; /* revisions, and changes under way */
+    uint64_t unpacked_bytes;            /* 0: not known */
+    struct code *parts[CODE_PARTS_MAX]; /* referenced */
+    size_t part_count;                  /* 0: an archive */
+    uint32_t references; /* revisions, layer versions, parts, and changes under way */
     bool is_stored;
     bool is_unpacked;  /* was once: the launcher may have removed it since */
     bool is_unpacking; /* launcher or views are asked */
@@ -36,9 +43,10 @@ struct code {
 
 struct held_revision {
     struct function_revision revision;
-    char version[12];  /* its qualifier */
-    struct code *code; /* referenced */
-    uint8_t *plain;    /* its record, where the texts are */
+    char version[12];    /* its qualifier */
+    struct code *code;   /* referenced */
+    struct code *layers; /* of all of its layers; likewise. NULL: it has none */
+    uint8_t *plain;      /* its record, where the texts are */
     size_t plain_len;
 };
 
@@ -117,6 +125,7 @@ bool held_keeps_revision(const struct function_revision *revision);
 /* --- code.c ------------------------------------------------------------------------ */
 
 bool code_is_name(struct bytes name);
+void code_name(struct bytes archive, char name[CODE_NAME_LEN + 1]);
 uint32_t code_chunks(uint64_t bytes);
 
 struct code *code_find(const struct functions *functions, const char *name);
@@ -124,23 +133,38 @@ struct code *code_find(const struct functions *functions, const char *name);
 /* The one of this name, or a new one, referenced. */
 int code_obtain(struct functions *functions, const char *name, uint64_t bytes,
                 struct code **ret_code);
+/* Of several, in the order in which they lie on each other; of one, that one. */
+int code_obtain_merged(struct functions *functions, struct code *const *parts, size_t count,
+                       struct code **ret_code);
 /* One that nobody references and that is not in the journal goes. Accepts NULL. */
 void code_release(struct code *code);
 void code_destroy(struct code *code);
 
+/* Of the files in it; what is not known counts as the archive does. */
+uint64_t code_unpacked_bytes(const struct code *code);
+
 /* `archive` in a sealed memfd, for the launcher. Negative: an error, else the descriptor. */
 int code_seal_memfd(struct bytes archive);
+/* The same in steps: code_finish_memfd() returns the descriptor, or closes it when `r` or
+ * the sealing is an error. */
+int code_open_memfd(void);
+int code_write(int fd, struct bytes bytes);
+int code_finish_memfd(int fd, int r);
 
 void code_key(struct object_key *ret_key, const struct code *code, uint32_t chunk);
 void code_archive_key(struct object_key *ret_key, const struct code *code);
+
+/* Deletes its objects from the journal, and `code`, which nobody references. */
+int code_remove(struct code *code);
+/* All of these, until so many objects are about to go. */
+int code_remove_unused(struct functions *functions, uint32_t entries_max);
+
+/* --- code_unpack.c -------------------------------------------------------------------- */
 
 /* Everybody who waits is called back with `error`. */
 void code_end_waiters(struct code *code, const char *error);
 /* Nothing is awaited from the views any more. */
 void code_cancel(struct code *code);
-
-/* Deletes its objects from the journal, and `code`, which nobody references. */
-int code_remove(struct code *code);
 
 /* --- removal.c ---------------------------------------------------------------------- */
 

@@ -69,6 +69,7 @@ static int start_environment(struct place *place, struct arena *arena, int ret_f
     const struct function_revision *revision = place->revision;
     struct environment_spec spec = {
         .code = revision->code,
+        .layers = revision->layers,
         .memory_mb = revision->config.memory_mb,
         .tmp_mb = revision->config.tmp_mb,
         .pids_max = PIDS_MAX,
