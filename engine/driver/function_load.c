@@ -6,10 +6,12 @@
 #include "engine/base/mem.h"
 #include "engine/driver/function_record.h"
 #include "engine/driver/functions.h"
+#include "engine/driver/layers.h"
 
-/* Archives are loaded first, then functions, then their revisions and settings. What an
- * interrupted change left is a revision that no function knows, a setting without a
- * function, version or alias or of a deleted one, or an archive without a revision. */
+/* Archives are loaded first, then functions, then their revisions and settings, then layers
+ * and their versions. What an interrupted change left is a revision or layer version that no
+ * function or layer knows, a setting without a function, version or alias or of a deleted
+ * one, or an archive that neither a revision nor a layer version has. */
 
 #define REGION_MAX 64U
 
@@ -102,6 +104,13 @@ static int load_function(void *arg, struct bytes key, struct bytes value)
     return (r == 0) ? add_function(load->functions, &id, &record) : r;
 }
 
+static int check_key(const struct object_key *expected, struct bytes key)
+{
+    return bytes_equal(bytes_of_text(expected->text), key)
+               ? 0
+               : ERR(ERR_CORRUPT, "object %s is at another place", expected->text);
+}
+
 static int note_orphan(struct load *load, struct bytes key)
 {
     struct object_key copy = {{0}};
@@ -141,9 +150,7 @@ static int load_revision(void *arg, struct bytes key, struct bytes value)
     }
     held_add_revision(held, revision);
     revision_key(&expected, load->functions, &id, revision->revision.number);
-    return bytes_equal(bytes_of_text(expected.text), key)
-               ? 0
-               : ERR(ERR_CORRUPT, "object %s is at another place", expected.text);
+    return check_key(&expected, key);
 }
 
 static int load_setting(void *arg, struct bytes key, struct bytes value)
@@ -164,6 +171,66 @@ static int load_setting(void *arg, struct bytes key, struct bytes value)
         return note_orphan(load, key);
     }
     return setting_load(load->functions, held, key, load->skip, buf_bytes(&load->plain));
+}
+
+/* --- layers ---------------------------------------------------------------------------- */
+
+static int load_layer(void *arg, struct bytes key, struct bytes value)
+{
+    struct load *load = arg;
+    struct layer_record record;
+    struct held_layer *layer;
+    struct object_key expected;
+    int r = object_open(load->functions->keys, KEY_CONFIG, key, value, &load->plain);
+
+    if (r == 0) {
+        r = layer_record_get(buf_bytes(&load->plain), &record);
+    }
+    if (r == 0) {
+        r = layers_obtain(load->functions, bytes_of_text(record.name), &layer);
+    }
+    if (r != 0) {
+        return r;
+    }
+    layer->layer.last_version = record.last_version;
+    layer_key(&expected, load->functions, bytes_of_text(record.name));
+    return check_key(&expected, key);
+}
+
+static int add_layer_version(struct load *load, struct held_layer *layer, struct bytes key)
+{
+    struct held_layer_version *version;
+    struct object_key expected;
+    int r = held_layer_version_create(&version, load->functions, &layer->layer,
+                                      buf_bytes(&load->plain));
+
+    if (r != 0) {
+        return r;
+    }
+    held_layer_add(layer, version);
+    layer_version_key(&expected, load->functions, bytes_of_text(layer->layer.name),
+                      version->version.version);
+    return check_key(&expected, key);
+}
+
+static int load_layer_version(void *arg, struct bytes key, struct bytes value)
+{
+    struct load *load = arg;
+    struct layer_version found = {.version = 0};
+    struct held_layer *layer;
+    const char *name;
+    int r = object_open(load->functions->keys, KEY_CONFIG, key, value, &load->plain);
+
+    if (r == 0) {
+        r = layer_version_record_get(buf_bytes(&load->plain), &name, &found);
+    }
+    if (r != 0) {
+        return r;
+    }
+    layer = layers_find(load->functions, bytes_of_text(name));
+    return (layer == NULL || found.version > layer->layer.last_version)
+               ? note_orphan(load, key)
+               : add_layer_version(load, layer, key);
 }
 
 static int read_kind(struct load *load, const char *kind, journal_object_visit visit)
@@ -235,6 +302,12 @@ static int load_all(struct functions *functions)
         r = read_kind(&load, "setting", load_setting);
     }
     if (r == 0) {
+        r = read_kind(&load, "layer", load_layer);
+    }
+    if (r == 0) {
+        r = read_kind(&load, "layer-version", load_layer_version);
+    }
+    if (r == 0) {
         r = check_functions(functions);
     }
     if (r == 0) {
@@ -268,6 +341,7 @@ static void functions_free(struct functions *functions)
         functions_unindex(functions, held);
         held_destroy(held);
     }
+    layers_free(functions);
     while ((node = first_of(&functions->codes)) != NULL) {
         code_destroy(container_of(node, struct code, by_name));
     }
@@ -300,6 +374,8 @@ static int functions_create(struct functions **ret_functions, const char *region
         return ERR(ERR_NOMEM, "functions");
     }
     list_init(&functions->changes);
+    list_init(&functions->layer_publishings);
+    list_init(&functions->layer_edits);
     functions->holds = 1;
     functions->region = mem_dup(region, len);
     if (functions->region == NULL || len > REGION_MAX) {
@@ -360,6 +436,7 @@ void functions_close(struct functions *functions)
     functions->is_closed = true;
     changes_cancel(functions, error);
     cancel_settings(functions);
+    layers_cancel(functions, error);
     while ((node = table_walk(&functions->codes, &bucket, node)) != NULL) {
         struct code *code = container_of(node, struct code, by_name);
 

@@ -17,6 +17,7 @@
 #define CODE_PARTS_MAX FUNCTION_LAYERS_MAX
 
 struct change;
+struct held_layer;
 
 /* What the code cache knows by a name: an archive, by its hash, whose objects are in the
  * journal when `is_stored`; or several, one lying over the other, which are stored each by
@@ -81,6 +82,11 @@ struct functions {
     size_t name_count;
     size_t name_cap;
     struct table codes;
+    struct held_layer **layers; /* sorted by name */
+    size_t layer_count;
+    size_t layer_cap;
+    struct list layer_publishings;
+    struct list layer_edits;
     struct list changes;
     uint32_t holds;
     bool is_closed;

@@ -3,15 +3,17 @@
  *     t/<tenant, 12 digits>/function/<id>              a function: name, deleted or not
  *     t/<tenant, 12 digits>/revision/<id>/<10 digits>  one revision of that function
  *     t/<tenant, 12 digits>/setting/<id>/<kind>/<hash> a setting of that function
+ *     t/<tenant, 12 digits>/layer/<hash>               a layer: name, highest version
+ *     t/<tenant, 12 digits>/layer-version/<hash>/<10 digits>  one version of that layer
  *     t/<tenant, 12 digits>/runtime/<name>             a runtime: its directory
  *     t/<tenant, 12 digits>/access-key/<id>            an access key and its secret
  *     t/<tenant, 12 digits>/archive/<sha256>           size and number of chunks
  *     t/<tenant, 12 digits>/code/<sha256>/<5 digits>   one chunk of an archive
  *
  * Keys are clear, so that they can be ordered; names of functions are not in them, and of
- * settings only a keyed hash. A value is format u8, suite u8, key epoch u32 (little-endian),
- * then the sealed text. Its associated data are these six bytes and the key: no value passes
- * for another. */
+ * settings and layers only a keyed hash. A value is format u8, suite u8, key epoch u32
+ * (little-endian), then the sealed text. Its associated data are these six bytes and the key: no
+ * value passes for another. */
 #ifndef ENGINE_DRIVER_OBJECT_H
 #define ENGINE_DRIVER_OBJECT_H
 
