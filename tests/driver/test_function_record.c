@@ -10,6 +10,9 @@
 #include "engine/driver/function_record.h"
 
 static char *env[] = {"A=1", "B=", NULL};
+static struct function_layer layers[] = {
+    {"arn:1", "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb", 7},
+    {"arn:2", "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc", 8}};
 
 static void quiet(int code, const char *file, int line, const char *text)
 {
@@ -19,7 +22,7 @@ static void quiet(int code, const char *file, int line, const char *text)
     (void)text;
 }
 
-static void make_record(struct buf *buf)
+static void make_record(struct buf *buf, size_t layer_count)
 {
     struct function_revision revision = {.number = 7,
                                          .config = {.runtime = "provided.al2023",
@@ -27,6 +30,8 @@ static void make_record(struct buf *buf)
                                                     .timeout_s = 3,
                                                     .env = env,
                                                     .env_count = 2,
+                                                    .layers = layers,
+                                                    .layer_count = layer_count,
                                                     .raw = bytes_of_text("{}")},
                                          .code_bytes = 99};
 
@@ -46,6 +51,7 @@ static int read_copy(const uint8_t *data, size_t len)
     memcpy(copy, data, len);
     r = revision_record_get(bytes_of(copy, len), &revision);
     mem_free(revision.config.env);
+    mem_free(revision.config.layers);
     mem_free(copy);
     return r;
 }
@@ -56,13 +62,17 @@ static void test_a_record_cut_short_or_too_long_is_refused(void **state)
 
     (void)state;
     err_set_sink(quiet);
-    make_record(&buf);
-    assert_int_equal(read_copy(buf.data, buf.len), 0);
-    for (size_t len = 0; len < buf.len; len++) {
-        assert_int_equal(read_copy(buf.data, len), ERR_CORRUPT);
+    for (size_t count = 0; count <= 2; count++) {
+        buf.len = 0;
+        make_record(&buf, count);
+        assert_int_equal(buf.data[0], (count > 0) ? 3 : 2); /* as it was without any */
+        assert_int_equal(read_copy(buf.data, buf.len), 0);
+        for (size_t len = 0; len < buf.len; len++) {
+            assert_int_equal(read_copy(buf.data, len), ERR_CORRUPT);
+        }
+        buf_append(&buf, "", 1);
+        assert_int_equal(read_copy(buf.data, buf.len), ERR_CORRUPT);
     }
-    buf_append(&buf, "", 1);
-    assert_int_equal(read_copy(buf.data, buf.len), ERR_CORRUPT);
     buf_fini(&buf);
 }
 
@@ -74,7 +84,7 @@ static void test_a_changed_byte_harms_nobody(void **state)
 
     (void)state;
     err_set_sink(quiet);
-    make_record(&buf);
+    make_record(&buf, 2);
     for (size_t at = 0; at < buf.len; at++) {
         uint8_t was = buf.data[at];
 
@@ -95,7 +105,7 @@ static void test_a_changed_byte_harms_nobody(void **state)
 static void test_an_archive_has_as_many_chunks_as_its_size_says(void **state)
 {
     uint8_t bytes[ARCHIVE_RECORD_BYTES];
-    struct archive_record record = {.bytes = 16385, .chunks = 2};
+    struct archive_record record = {.bytes = 16385, .chunks = 2, .unpacked_bytes = 70000};
     struct archive_record found;
 
     (void)state;
@@ -104,6 +114,10 @@ static void test_an_archive_has_as_many_chunks_as_its_size_says(void **state)
     assert_int_equal(archive_record_get(bytes_of(bytes, sizeof bytes), &found), 0);
     assert_int_equal(found.bytes, 16385);
     assert_int_equal(found.chunks, 2);
+    assert_int_equal(found.unpacked_bytes, 70000);
+    bytes[0] = 1; /* which did not say that */
+    assert_int_equal(archive_record_get(bytes_of(bytes, 13), &found), 0);
+    assert_int_equal(found.unpacked_bytes, 0);
     record.chunks = 3;
     archive_record_put(bytes, &record);
     assert_int_equal(archive_record_get(bytes_of(bytes, sizeof bytes), &found), ERR_CORRUPT);
