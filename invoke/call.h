@@ -10,7 +10,7 @@
 #include "invoke/http.h"
 #include "invoke/service.h"
 
-#define CALL_LABELS_MAX 2U
+#define CALL_LABELS_MAX 3U
 #define CALL_MESSAGE_MAX 1024U
 
 struct route;

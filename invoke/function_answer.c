@@ -9,6 +9,7 @@
 #include "engine/base/percent.h"
 #include "engine/driver/concurrency.h"
 #include "invoke/base64.h"
+#include "invoke/function_layers.h"
 #include "invoke/json_tree.h"
 #include "invoke/moment.h"
 #include "invoke/tags.h"
@@ -44,13 +45,13 @@ void function_answer_put_arn(struct buf *json, const char *key, const struct fun
 }
 
 /* The code's name is its hash in hex; Lambda shows it in base64. */
-void function_answer_put_hash(struct buf *text, const struct function_revision *revision)
+void function_answer_put_hash(struct buf *text, const char *code)
 {
     uint8_t hash[CODE_HASH_BYTES];
 
     for (size_t i = 0; i < sizeof hash; i++) {
-        hash[i] = (uint8_t)(percent_hex((uint8_t)revision->code[2 * i]) << 4 |
-                            percent_hex((uint8_t)revision->code[2 * i + 1]));
+        hash[i] = (uint8_t)(percent_hex((uint8_t)code[2 * i]) << 4 |
+                            percent_hex((uint8_t)code[2 * i + 1]));
     }
     base64_append(text, bytes_of(hash, sizeof hash));
 }
@@ -59,7 +60,7 @@ static void put_code(struct buf *json, const struct function_revision *revision)
 {
     struct buf text = {0};
 
-    function_answer_put_hash(&text, revision);
+    function_answer_put_hash(&text, revision->code);
     put_number(json, "CodeSize", revision->code_bytes);
     json_key(json, "CodeSha256");
     json_quoted(json, buf_bytes(&text));
@@ -246,6 +247,7 @@ void function_answer_put(struct buf *json, const struct function_revision *revis
     function_answer_put_arn(json, "FunctionArn", revision->function, qualifier);
     put_settings(json, &revision->config);
     put_code(json, revision);
+    function_layers_put(json, &revision->config);
     put_state(json, revision);
     put_kept(json, revision);
     json_close(json, '}');

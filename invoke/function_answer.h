@@ -13,7 +13,7 @@ void function_answer_put_arn(struct buf *json, const char *key, const struct fun
                              struct bytes qualifier);
 
 /* CodeSha256: base64 of the hash. */
-void function_answer_put_hash(struct buf *text, const struct function_revision *revision);
+void function_answer_put_hash(struct buf *text, const char *code);
 
 /* The member "Tags" with its key, if there are any. */
 void function_answer_put_tags(struct buf *json, const struct function *function);

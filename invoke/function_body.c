@@ -191,7 +191,7 @@ static bool refuse_absent(const json_t *body, struct problem *problem)
     const char *package = "Zip";
 
     if (!member_text(body, "PackageType", 16, &package, problem) ||
-        !refuse_list(body, "Layers", problem) || !refuse_list(body, "FileSystemConfigs", problem)) {
+        !refuse_list(body, "FileSystemConfigs", problem)) {
         return false;
     }
     if (strcmp(package, "Zip") != 0 || member_get(body, "ImageConfig") != NULL) {
@@ -317,9 +317,9 @@ bool function_body_read_code(const json_t *code, struct buf *archive, struct pro
     for (size_t i = 0; i < sizeof elsewhere / sizeof elsewhere[0]; i++) {
         if (member_get(code, elsewhere[i]) != NULL) {
             return problem_invalid(problem,
-                                   "%s: code from S3 and container images are not offered "
+                                   "%s: archives from S3 and container images are not offered "
                                    "by this version of Pawl: send the archive as ZipFile, or "
-                                   "use 'pawl deploy'.",
+                                   "use 'pawl deploy' or 'pawl layer publish'.",
                                    elsewhere[i]);
         }
     }
@@ -327,7 +327,7 @@ bool function_body_read_code(const json_t *code, struct buf *archive, struct pro
         return false;
     }
     if (text.len == 0) {
-        return problem_invalid(problem, "Please provide a source for function code: ZipFile.");
+        return problem_invalid(problem, "Please provide a source for the archive: ZipFile.");
     }
     if (!base64_decode(archive, text)) {
         return problem_invalid(problem, "Could not unzip uploaded file: ZipFile is not base64.");

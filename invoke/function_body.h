@@ -3,7 +3,7 @@
  *
  * Members without a meaning here (TracingConfig, VpcConfig, Tags, ...) are kept in
  * config.raw and shown again. What would silently be missing at run time is refused:
- * layers, file systems, container images. */
+ * file systems, container images. Layers are read by function_layers.h. */
 #ifndef INVOKE_FUNCTION_BODY_H
 #define INVOKE_FUNCTION_BODY_H
 
@@ -24,7 +24,7 @@ bool function_body_check_architecture(const json_t *body, struct problem *proble
 bool function_body_refuse_publish_to(const json_t *body, struct problem *problem);
 
 /* Code.ZipFile (`code` is the object that holds it), decoded into `archive`; S3 and
- * images are refused. */
+ * images are refused. Content of a layer has the same form. */
 bool function_body_read_code(const json_t *code, struct buf *archive, struct problem *problem);
 
 #endif /* INVOKE_FUNCTION_BODY_H */

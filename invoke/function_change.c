@@ -43,9 +43,9 @@ static void answer(const struct function_change *change, const struct function *
     }
 }
 
-static bool is_about_archive(const char *error)
+static bool begins(const char *error, const char *words)
 {
-    return strncmp(error, LAUNCHER_BLAMES_ARCHIVE, strlen(LAUNCHER_BLAMES_ARCHIVE)) == 0;
+    return strncmp(error, words, strlen(words)) == 0;
 }
 
 void function_change_done(void *arg, struct function *function, const char *error)
@@ -57,7 +57,9 @@ void function_change_done(void *arg, struct function *function, const char *erro
     if (error == NULL) {
         driver_function_changed(call->service->driver, function);
         answer(change, function);
-    } else if (is_about_archive(error)) {
+    } else if (begins(error, FUNCTION_BLAMES_LAYERS)) {
+        call_fail(call, 400, "InvalidParameterValueException", "%s", error);
+    } else if (begins(error, LAUNCHER_BLAMES_ARCHIVE)) {
         call_fail(call, 400, "InvalidParameterValueException", "Could not unzip uploaded file: %s",
                   error);
     } else {
@@ -103,6 +105,11 @@ void function_change_refuse(struct function_change *change, int code)
         call_fail(call, 400, "CodeStorageExceededException",
                   "The function has %u versions: delete some that nobody needs.",
                   FUNCTION_VERSIONS_MAX);
+        break;
+    case FUNCTION_LAYERS_TOO_LARGE:
+        call_fail(call, 400, "InvalidParameterValueException",
+                  FUNCTION_BLAMES_LAYERS " exceeds the maximum allowed size of %u bytes.",
+                  FUNCTION_UNPACKED_BYTES_MAX);
         break;
     case FUNCTION_FULL:
         call_fail(call, 429, "TooManyRequestsException",

@@ -183,26 +183,22 @@ static json_t *make_conditions(const struct permission *permission)
     return conditions;
 }
 
-json_t *policy_make_statement(const json_t *body, struct bytes resource, struct problem *problem)
+static json_t *make_statement(const struct permission *permission, struct bytes resource,
+                              struct problem *problem)
 {
-    struct permission permission = {0};
-    json_t *principal;
+    json_t *principal = make_principal(permission->principal);
     json_t *conditions;
     json_t *statement;
 
-    if (!read_permission(body, &permission, problem)) {
-        return NULL;
-    }
-    principal = make_principal(permission.principal);
     if (principal == NULL) {
         (void)problem_invalid(problem, "The provided principal was invalid. Please check the "
                                        "principal and try again.");
         return NULL;
     }
-    statement = json_pack("{s:s,s:s,s:o,s:s,s:s%}", "Sid", permission.statement_id, "Effect",
-                          "Allow", "Principal", principal, "Action", permission.action, "Resource",
+    statement = json_pack("{s:s,s:s,s:o,s:s,s:s%}", "Sid", permission->statement_id, "Effect",
+                          "Allow", "Principal", principal, "Action", permission->action, "Resource",
                           (const char *)resource.data, resource.len);
-    conditions = make_conditions(&permission);
+    conditions = make_conditions(permission);
     if (json_object_size(conditions) > 0) {
         (void)json_object_set(statement, "Condition", conditions);
     }
@@ -211,6 +207,51 @@ json_t *policy_make_statement(const json_t *body, struct bytes resource, struct 
         (void)problem_memory(problem);
     }
     return statement;
+}
+
+json_t *policy_make_statement(const json_t *body, struct bytes resource, struct problem *problem)
+{
+    struct permission permission = {0};
+
+    return read_permission(body, &permission, problem)
+               ? make_statement(&permission, resource, problem)
+               : NULL;
+}
+
+/* Everybody, an account, or its root. */
+static bool is_layer_principal(const char *text)
+{
+    const char *root = strstr(text, ":iam::");
+
+    return strcmp(text, "*") == 0 || is_account(text) ||
+           (strncmp(text, "arn:aws", 7) == 0 && root != NULL &&
+            strlen(root) == strlen(":iam::") + ACCOUNT_DIGITS + strlen(":root") &&
+            strcmp(root + strlen(":iam::") + ACCOUNT_DIGITS, ":root") == 0);
+}
+
+json_t *policy_make_layer_statement(const json_t *body, const char *resource,
+                                    struct problem *problem)
+{
+    struct permission permission = {0};
+
+    if (!member_text(body, "StatementId", POLICY_STATEMENT_ID_MAX, &permission.statement_id,
+                     problem) ||
+        !member_text(body, "Action", 22, &permission.action, problem) ||
+        !member_text(body, "Principal", ARN_MAX, &permission.principal, problem) ||
+        !member_text(body, "OrganizationId", 34, &permission.organization, problem) ||
+        !check_required(&permission, problem) || !check_optional(&permission, problem)) {
+        return NULL;
+    }
+    if (strcmp(permission.action, "lambda:GetLayerVersion") != 0) {
+        (void)refuse(problem, "action", permission.action);
+    } else if (strchr(permission.statement_id, '.') != NULL) {
+        (void)refuse(problem, "statementId", permission.statement_id);
+    } else if (!is_layer_principal(permission.principal)) {
+        (void)refuse(problem, "principal", permission.principal);
+    } else {
+        return make_statement(&permission, bytes_of_text(resource), problem);
+    }
+    return NULL;
 }
 
 /* --- what is stored ------------------------------------------------------------------------- */
@@ -263,4 +304,64 @@ bool policy_set_revision(json_t *stored, const struct id *revision)
 
     id_format(revision, text);
     return json_object_set_new(stored, "RevisionId", json_string(text)) == 0;
+}
+
+/* --- changes -------------------------------------------------------------------------------- */
+
+static size_t length_of(const json_t *stored)
+{
+    return json_dumpb(policy_document(stored), NULL, 0, JSON_COMPACT);
+}
+
+bool policy_add(json_t *stored, json_t *statement, struct problem *problem)
+{
+    const char *id = json_string_value(json_object_get(statement, "Sid"));
+    bool is_new = policy_find(stored, id) == json_array_size(policy_statements(stored));
+
+    if (!is_new) {
+        (void)problem_set(problem, 409, "ResourceConflictException",
+                          "The statement id (%s) provided already exists. Please provide a new "
+                          "statement id, or remove the existing statement.",
+                          id);
+        json_decref(statement);
+        return false;
+    }
+    if (json_array_append_new(policy_statements(stored), statement) != 0) {
+        return problem_memory(problem);
+    }
+    return length_of(stored) <= POLICY_BYTES_MAX ||
+           problem_set(problem, 400, "PolicyLengthExceededException",
+                       "The final policy size (%zu) is bigger than the limit (%u).",
+                       length_of(stored), POLICY_BYTES_MAX);
+}
+
+bool policy_remove(json_t *stored, struct bytes id, struct problem *problem)
+{
+    size_t place;
+
+    if (!policy_check_statement_id(id, problem)) {
+        return false;
+    }
+    place = policy_find(stored, (const char *)id.data);
+    if (place == json_array_size(policy_statements(stored))) {
+        return problem_set(problem, 404, "ResourceNotFoundException",
+                           "Statement %.*s is not found in resource policy.", (int)id.len,
+                           (const char *)id.data);
+    }
+    (void)json_array_remove(policy_statements(stored), place);
+    return true;
+}
+
+bool policy_check_revision(const json_t *stored, struct bytes wanted, const char *otherwise,
+                           struct problem *problem)
+{
+    const char *present = policy_revision(stored);
+
+    if (present[0] == '\0') {
+        present = otherwise;
+    }
+    return wanted.len == 0 || bytes_equal(wanted, bytes_of_text(present)) ||
+           problem_set(problem, 412, "PreconditionFailedException",
+                       "The RevisionId provided does not match the latest RevisionId. Call the "
+                       "GetPolicy API to retrieve the latest RevisionId");
 }

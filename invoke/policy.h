@@ -1,8 +1,9 @@
-/* The resource policy of a function, or of one of its qualifiers: statements who may do
- * what, as AWS writes them. Stored and shown; nothing here asks it (docs/limits.md).
+/* The resource policy of a function, of one of its qualifiers, or of a layer version:
+ * statements who may do what, as AWS writes them. Stored and shown; nothing here asks it
+ * (docs/limits.md).
  *
- * A policy is a setting: {"RevisionId":"...","Policy":{"Version","Id","Statement":[...]}},
- * by the qualifier's name. */
+ * What is stored is {"RevisionId":"...","Policy":{"Version","Id","Statement":[...]}}:
+ * of a function a setting by the qualifier's name. */
 #ifndef INVOKE_POLICY_H
 #define INVOKE_POLICY_H
 
@@ -14,6 +15,20 @@
 /* The statement that the members of AddPermission describe, about `resource`; NULL: the
  * problem says why. */
 json_t *policy_make_statement(const json_t *body, struct bytes resource, struct problem *problem);
+
+/* Likewise of AddLayerVersionPermission. */
+json_t *policy_make_layer_statement(const json_t *body, const char *resource,
+                                    struct problem *problem);
+
+/* Takes `statement` over. False when its id is there already, or the policy too long. */
+bool policy_add(json_t *stored, json_t *statement, struct problem *problem);
+/* `id` has a zero byte behind it. */
+bool policy_remove(json_t *stored, struct bytes id, struct problem *problem);
+
+/* Lambda's optimistic lock: `wanted`, if it is not empty, is the policy's revision; one that
+ * does not exist yet has `otherwise`. */
+bool policy_check_revision(const json_t *stored, struct bytes wanted, const char *otherwise,
+                           struct problem *problem);
 
 /* [a-zA-Z0-9-_.]{1,100} */
 bool policy_check_statement_id(struct bytes id, struct problem *problem);

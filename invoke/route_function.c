@@ -6,6 +6,7 @@
 #include "invoke/function_answer.h"
 #include "invoke/function_body.h"
 #include "invoke/function_change.h"
+#include "invoke/function_layers.h"
 #include "invoke/member.h"
 #include "invoke/moment.h"
 #include "invoke/routes.h"
@@ -21,7 +22,8 @@ static bool read_new(struct function_change *change, struct problem *problem)
     if (!member_object(call->json, "Code", &code, problem) ||
         !member_flag(call->json, "Publish", &change->publishes, problem) ||
         !function_body_read(call->json, true, http_arena(call->request), &change->config,
-                            problem)) {
+                            problem) ||
+        !function_layers_read(call, &change->config, problem)) {
         return false;
     }
     return function_body_read_code(code, &change->archive, problem) &&
@@ -166,6 +168,7 @@ void route_update_function_configuration(struct call *call, const struct princip
     change->config = function->latest->config;
     if (!function_body_read(call->json, false, http_arena(call->request), &change->config,
                             &problem) ||
+        !function_layers_read(call, &change->config, &problem) ||
         (member_get(call->json, "Runtime") != NULL &&
          !runtime_check_named(call, change->config.runtime, &problem))) {
         function_change_fail(change, &problem);

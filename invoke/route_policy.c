@@ -30,16 +30,9 @@ static bool check_revision(const struct function *function, const json_t *stored
                            struct bytes wanted, struct problem *problem)
 {
     char of_function[ID_TEXT_LEN + 1];
-    const char *present = policy_revision(stored);
 
     id_format(&function->latest->revision_id, of_function);
-    if (present[0] == '\0') {
-        present = of_function;
-    }
-    return wanted.len == 0 || bytes_equal(wanted, bytes_of_text(present)) ||
-           problem_set(problem, 412, "PreconditionFailedException",
-                       "The RevisionId provided does not match the latest RevisionId. Call the "
-                       "GetPolicy API to retrieve the latest RevisionId");
+    return policy_check_revision(stored, wanted, of_function, problem);
 }
 
 static void put(struct call *call, struct function *function, struct bytes qualifier,
@@ -63,34 +56,6 @@ static void put(struct call *call, struct function *function, struct bytes quali
 }
 
 /* --- adding --------------------------------------------------------------------------------- */
-
-static size_t length_of(const json_t *stored)
-{
-    return json_dumpb(policy_document(stored), NULL, 0, JSON_COMPACT);
-}
-
-/* Takes `statement` over. */
-static bool add(json_t *stored, json_t *statement, struct problem *problem)
-{
-    const char *id = json_string_value(json_object_get(statement, "Sid"));
-    bool is_new = policy_find(stored, id) == json_array_size(policy_statements(stored));
-
-    if (!is_new) {
-        (void)problem_set(problem, 409, "ResourceConflictException",
-                          "The statement id (%s) provided already exists. Please provide a new "
-                          "statement id, or remove the existing statement.",
-                          id);
-        json_decref(statement);
-        return false;
-    }
-    if (json_array_append_new(policy_statements(stored), statement) != 0) {
-        return problem_memory(problem);
-    }
-    return length_of(stored) <= POLICY_BYTES_MAX ||
-           problem_set(problem, 400, "PolicyLengthExceededException",
-                       "The final policy size (%zu) is bigger than the limit (%u).",
-                       length_of(stored), POLICY_BYTES_MAX);
-}
 
 static bool read_revision(const struct call *call, struct bytes *ret_revision,
                           struct problem *problem)
@@ -124,7 +89,8 @@ static bool add_permission(struct call *call, const struct function *function,
     json_key(&call->out, "Statement");
     json_tree_put_quoted(&call->out, statement);
     json_close(&call->out, '}');
-    return add(stored, statement, problem) && check_revision(function, stored, revision, problem);
+    return policy_add(stored, statement, problem) &&
+           check_revision(function, stored, revision, problem);
 }
 
 void route_add_permission(struct call *call, const struct principal *principal)
@@ -161,22 +127,11 @@ void route_add_permission(struct call *call, const struct principal *principal)
 static bool remove_statement(const struct function *function, json_t *stored, struct bytes id,
                              struct bytes revision, struct problem *problem)
 {
-    size_t place;
-
     if (stored == NULL) {
         return problem_memory(problem);
     }
-    if (!policy_check_statement_id(id, problem)) {
-        return false;
-    }
-    place = policy_find(stored, (const char *)id.data); /* labels end with a zero byte */
-    if (place == json_array_size(policy_statements(stored))) {
-        return problem_set(problem, 404, "ResourceNotFoundException",
-                           "Statement %.*s is not found in resource policy.", (int)id.len,
-                           (const char *)id.data);
-    }
-    (void)json_array_remove(policy_statements(stored), place);
-    return check_revision(function, stored, revision, problem);
+    return policy_remove(stored, id, problem) && /* labels end with a zero byte */
+           check_revision(function, stored, revision, problem);
 }
 
 void route_remove_permission(struct call *call, const struct principal *principal)

@@ -28,7 +28,7 @@ static bool check_hash(struct call *call, const struct function *function)
     if (wanted == NULL || wanted[0] == '\0') {
         return true;
     }
-    function_answer_put_hash(&present, function->latest);
+    function_answer_put_hash(&present, function->latest->code);
     is_same = bytes_equal(bytes_of_text(wanted), buf_bytes(&present));
     if (!is_same) {
         call_fail(call, 400, "InvalidParameterValueException",

@@ -21,6 +21,7 @@ enum {
 #define C "/2025-12-01/durable-execution-callbacks/{}"
 #define E "/2015-03-31/event-source-mappings"
 #define A "/2019-09-25/functions/{}/event-invoke-config"
+#define L "/2018-10-31/layers"
 #define M "/2021-07-20/functions/{}/runtime-management-config"
 #define P "/2019-09-30/functions/{}/provisioned-concurrency"
 
@@ -118,11 +119,17 @@ const struct route routes[] = {
     {"GetFunctionUrlConfig", "GET", "/2021-10-31/functions/{}/url", NO_BODY, false, route_get_url},
     {"ListFunctionUrlConfigs", "GET", "/2021-10-31/functions/{}/urls", NO_BODY, false,
      route_list_urls},
-    {"ListLayers", "GET", "/2018-10-31/layers", 0, false, NULL},
-    {"ListLayerVersions", "GET", "/2018-10-31/layers/{}/versions", 0, false, NULL},
-    {"PublishLayerVersion", "POST", "/2018-10-31/layers/{}/versions", 0, false, NULL},
-    {"GetLayerVersion", "GET", "/2018-10-31/layers/{}/versions/{}", 0, false, NULL},
-    {"DeleteLayerVersion", "DELETE", "/2018-10-31/layers/{}/versions/{}", 0, false, NULL},
+    {"ListLayers", "GET", L, NO_BODY, false, route_list_layers},
+    {"ListLayerVersions", "GET", L "/{}/versions", NO_BODY, false, route_list_layer_versions},
+    {"PublishLayerVersion", "POST", L "/{}/versions", ARCHIVE, false, route_publish_layer},
+    {"GetLayerVersion", "GET", L "/{}/versions/{}", NO_BODY, false, route_get_layer},
+    {"DeleteLayerVersion", "DELETE", L "/{}/versions/{}", NO_BODY, false, route_delete_layer},
+    {"AddLayerVersionPermission", "POST", L "/{}/versions/{}/policy", SETTINGS, false,
+     route_add_layer_permission},
+    {"GetLayerVersionPolicy", "GET", L "/{}/versions/{}/policy", NO_BODY, false,
+     route_get_layer_policy},
+    {"RemoveLayerVersionPermission", "DELETE", L "/{}/versions/{}/policy/{}", NO_BODY, false,
+     route_remove_layer_permission},
     {0},
 };
 /* clang-format on */

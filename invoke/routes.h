@@ -40,6 +40,18 @@ void route_get_event_config(struct call *call, const struct principal *principal
 void route_delete_event_config(struct call *call, const struct principal *principal);
 void route_list_event_configs(struct call *call, const struct principal *principal);
 
+/* route_layer.c; the list also finds one by its ARN */
+void route_publish_layer(struct call *call, const struct principal *principal);
+void route_get_layer(struct call *call, const struct principal *principal);
+void route_list_layers(struct call *call, const struct principal *principal);
+void route_list_layer_versions(struct call *call, const struct principal *principal);
+void route_delete_layer(struct call *call, const struct principal *principal);
+
+/* route_layer_policy.c */
+void route_add_layer_permission(struct call *call, const struct principal *principal);
+void route_get_layer_policy(struct call *call, const struct principal *principal);
+void route_remove_layer_permission(struct call *call, const struct principal *principal);
+
 /* route_execution.c */
 void route_checkpoint(struct call *call, const struct principal *principal);
 void route_get_state(struct call *call, const struct principal *principal);

@@ -22,19 +22,6 @@ struct held_layer_version *held_layer_version_of(const struct layer_version *ver
                         version);
 }
 
-bool layer_name_is_valid(struct bytes name)
-{
-    for (size_t i = 0; i < name.len; i++) {
-        uint8_t c = name.data[i];
-
-        if (!(c >= '0' && c <= '9') && !(c >= 'A' && c <= 'Z') && !(c >= 'a' && c <= 'z') &&
-            c != '-' && c != '_') {
-            return false;
-        }
-    }
-    return name.len > 0 && name.len <= LAYER_NAME_MAX;
-}
-
 /* --- names ------------------------------------------------------------------------------ */
 
 static int compare(struct bytes a, struct bytes b)

@@ -14,7 +14,7 @@
 
 #include "engine/driver/function.h"
 
-#define LAYER_NAME_MAX 64U            /* letters, digits, '-' and '_' */
+#define LAYER_NAME_MAX 64U            /* function_name_is_plain() */
 #define LAYERS_MAX 1000U              /* names that were ever used, of a tenant */
 #define LAYER_VERSIONS_MAX 1000U      /* of one layer that are not deleted */
 #define LAYER_ABOUT_BYTES_MAX 8192U   /* of its description and the like */
@@ -51,8 +51,6 @@ struct layer *layer_next(const struct functions *functions, struct bytes after);
 struct layer_version *layer_version_find(const struct layer *layer, uint32_t version);
 /* The next older one; the newest before 0. NULL at the end. */
 struct layer_version *layer_version_before(const struct layer *layer, uint32_t version);
-
-bool layer_name_is_valid(struct bytes name);
 
 /* --- changes: `cb` comes from the loop when the change is durable, and from then on it is
  * seen. What is given is copied. A refusal is immediate, with no callback; negative: an

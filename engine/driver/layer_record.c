@@ -2,6 +2,7 @@
 #include <inttypes.h>
 
 #include "engine/driver/field.h"
+#include "engine/driver/function_name.h"
 #include "engine/driver/layers.h"
 
 #define LAYER_FORMAT 1U
@@ -21,7 +22,7 @@ int layer_record_get(struct bytes bytes, struct layer_record *ret_record)
     int r;
 
     record.last_version = field_u32(&cursor);
-    if (record.name == NULL || !layer_name_is_valid(bytes_of_text(record.name))) {
+    if (record.name == NULL || !function_name_is_plain(bytes_of_text(record.name))) {
         cursor.is_bad = true;
     }
     r = field_check_end(&cursor, "a layer");

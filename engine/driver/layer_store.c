@@ -2,6 +2,7 @@
 
 #include "engine/base/err.h"
 #include "engine/base/mem.h"
+#include "engine/driver/function_name.h"
 #include "engine/driver/layers.h"
 #include "engine/driver/parcel.h"
 
@@ -107,7 +108,7 @@ static int check_publish(const struct functions *functions, struct bytes name, s
 {
     const struct held_layer *held = layers_find(functions, name);
 
-    if (!layer_name_is_valid(name)) {
+    if (!function_name_is_plain(name)) {
         return ERR(ERR_INVALID, "a layer's name of %zu bytes", name.len);
     }
     if (archive.len > FUNCTION_ARCHIVE_BYTES_MAX || about.len > LAYER_ABOUT_BYTES_MAX) {

@@ -84,7 +84,7 @@ static void test_wrong_members_are_refused_with_lambdas_words(void **state)
         {WITH(",\"Environment\":{\"Variables\":{\"\":\"x\"}}"), "environment.variables"},
         {WITH(",\"Environment\":{\"Variables\":{\"A\":\"\\u0000\"}}"), "zero bytes"},
         {WITH(",\"Environment\":{\"Variables\":{\"A\":1}}"), "must be a string"},
-        {WITH(",\"Layers\":[\"arn\"]"), "Layers are not offered"},
+        {WITH(",\"Layers\":[\"arn\"]"), "'layers'"},
         {WITH(",\"FileSystemConfigs\":[{}]"), "FileSystemConfigs are not offered"},
         {WITH(",\"PackageType\":\"Image\""), "Container images are not offered"},
         {WITH(",\"Publish\":1"), "Publish"},
@@ -99,7 +99,7 @@ static void test_wrong_members_are_refused_with_lambdas_words(void **state)
          "'handler'"},
         {"{\"FunctionName\":\"f\",\"Role\":\"r\",\"Runtime\":\"x\",\"Handler\":\"h\",\"Code\":{"
          "\"S3Bucket\":\"b\"}}",
-         "S3Bucket: code from S3 and container images are not offered"},
+         "S3Bucket: archives from S3 and container images are not offered"},
         {"{\"FunctionName\":\"f\",\"Role\":\"r\",\"Runtime\":\"x\",\"Handler\":\"h\",\"Code\":{"
          "\"ImageUri\":\"u\"}}",
          "ImageUri"},
