@@ -335,21 +335,21 @@ static void on_deleted(void *arg, int status)
     }
 }
 
-/* One that is not there (any more) is deleted already. */
+/* One that is not there (any more), or cannot be, is deleted already: Lambda's operation
+ * knows no error for it. */
 void route_delete_layer(struct call *call, const struct principal *principal)
 {
-    bool is_ours = false;
-    struct bytes name = layer_name_of_path(call, &is_ours);
     struct functions *functions = driver_functions(call->service->driver);
     struct layer_version *version = NULL;
-    const struct layer *layer;
+    const struct layer *layer = NULL;
+    struct bytes name = {0};
+    bool is_ours = false;
     int r;
 
     (void)principal;
-    if (name.data == NULL) {
-        return;
+    if (layer_name_parse(call, call->labels[0], &name, &is_ours) && is_ours) {
+        layer = layer_find(functions, name);
     }
-    layer = is_ours ? layer_find(functions, name) : NULL;
     if (layer != NULL) {
         version = layer_version_find(layer, version_parse(call->labels[1]));
     }

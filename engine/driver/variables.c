@@ -6,6 +6,8 @@
 #include <time.h>
 
 #define OURS_MAX 28U
+#define OWN_LIBRARIES "/var/task:/var/task/lib:/opt/lib"
+#define NODE_MODULES "/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:/var/task"
 
 struct variables {
     struct arena *arena;
@@ -77,6 +79,24 @@ static const char *initialization_of(const struct function_config *config,
     return setting->is_provisioned ? "provisioned-concurrency" : "on-demand";
 }
 
+/* A layer may have modules for one version of Node.js alone: of nodejs22.x in node22. */
+static void add_node_path(struct variables *variables, const char *runtime)
+{
+    char path[sizeof "/opt/nodejs/node123/node_modules:" NODE_MODULES];
+    size_t digits = 0;
+
+    if (strncmp(runtime, "nodejs", strlen("nodejs")) == 0) {
+        digits = strspn(runtime + strlen("nodejs"), "0123456789");
+    }
+    if (digits == 0 || digits > 3) {
+        add_default(variables, "NODE_PATH", NODE_MODULES);
+        return;
+    }
+    (void)snprintf(path, sizeof path, "/opt/nodejs/node%.*s/node_modules:%s", (int)digits,
+                   runtime + strlen("nodejs"), NODE_MODULES);
+    add_default(variables, "NODE_PATH", path);
+}
+
 static void add_lambda(struct variables *variables, const struct function_revision *revision,
                        const struct variables_setting *setting)
 {
@@ -101,10 +121,10 @@ static void add_lambda(struct variables *variables, const struct function_revisi
     if (setting->has_runtime) {
         add(variables, "AWS_EXECUTION_ENV=AWS_Lambda_%s", config->runtime);
         add(variables, "LAMBDA_RUNTIME_DIR=/var/runtime");
-        add_default(variables, "NODE_PATH",
-                    "/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:/var/task");
-        add_default(variables, "LD_LIBRARY_PATH",
-                    "/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib");
+        add_node_path(variables, config->runtime);
+        add_default(variables, "LD_LIBRARY_PATH", "/var/runtime:/var/runtime/lib:" OWN_LIBRARIES);
+    } else if (revision->layers != NULL) {
+        add_default(variables, "LD_LIBRARY_PATH", OWN_LIBRARIES);
     }
     add_default(variables, "TZ", ":UTC");
     add_default(variables, "LANG", "en_US.UTF-8");

@@ -6,6 +6,7 @@ import re
 from botocore import xform_name
 from botocore.exceptions import ClientError
 
+from archive import zip_texts
 from case import AWS_HANDLERS, CHECKER, DURABLE, OFFERED, Case
 
 INVALID = "InvalidParameterValueException"
@@ -57,6 +58,8 @@ FUNCTION = {"FunctionName": "f"}
 NOT_A_VERSION = {"Name": "b", "FunctionVersion": "99"}
 LAYER = {"LayerName": "l"}
 LAYER_VERSION = {"LayerName": "l", "VersionNumber": 1}
+LAYER_PERMISSION = {"StatementId": "s", "Principal": "*", "Action": "lambda:GetLayerVersion"}
+OF_HERE = {"LayerName": "here", "VersionNumber": 1}  # which is there
 
 # (operation, error, arguments). The functions `f` and `d` (durable) are there.
 ROWS = [
@@ -170,14 +173,37 @@ ROWS = [
     ("PutProvisionedConcurrencyConfig", INVALID, dict(FUNCTION, Qualifier="$LATEST",
                                                       ProvisionedConcurrentExecutions=1)),
     ("PublishLayerVersion", INVALID, dict(LAYER, Content={"ZipFile": b"no zip"})),
+    ("PublishLayerVersion", INVALID, dict(LAYER, Content={"S3Bucket": "b", "S3Key": "k"})),
+    ("PublishLayerVersion", INVALID, dict(LAYER, Content={})),
+    ("PublishLayerVersion", ABSENT, {"LayerName": "arn:aws:lambda:us-east-1:999999999999:layer:l",
+                                     "Content": {"ZipFile": b"no zip"}}),
+    ("CreateFunction", INVALID, {"FunctionName": "n", "Layers": [ARN + "layer:nowhere:1"]}),
+    ("CreateFunction", INVALID, {"FunctionName": "n", "Layers": [
+        "arn:aws:lambda:us-east-1:999999999999:layer:here:1"]}),
+    ("CreateFunction", INVALID, {"FunctionName": "n", "Layers": [ARN + "layer:here"]}),
+    ("UpdateFunctionConfiguration", INVALID, {"FunctionName": "f", "Layers": [
+        ARN + "layer:here:1", ARN + "layer:here:1"]}),
+    ("UpdateFunctionConfiguration", INVALID, {"FunctionName": "f", "Layers": [
+        f"{ARN}layer:l{number}:1" for number in range(6)]}),
     ("ListLayers", INVALID, {"MaxItems": 51}),
+    ("ListLayers", INVALID, {"CompatibleArchitecture": "mips"}),
+    ("ListLayerVersions", INVALID, dict(LAYER, Marker="none of ours")),
+    ("GetLayerVersion", INVALID, {"LayerName": "a b", "VersionNumber": 1}),
+    ("GetLayerVersionPolicy", INVALID, {"LayerName": "a b", "VersionNumber": 1}),
+    ("GetLayerVersionPolicy", ABSENT, OF_HERE),
+    ("AddLayerVersionPermission", INVALID, dict(OF_HERE, **dict(LAYER_PERMISSION,
+                                                                Action="lambda:Invoke"))),
+    ("AddLayerVersionPermission", CONFLICT, dict(OF_HERE, VersionNumber=2, **LAYER_PERMISSION)),
+    ("AddLayerVersionPermission", STALE, dict(OF_HERE, RevisionId=REVISION, **LAYER_PERMISSION)),
+    ("RemoveLayerVersionPermission", INVALID, dict(OF_HERE, StatementId="a b")),
+    ("RemoveLayerVersionPermission", STALE, dict(OF_HERE, VersionNumber=2, StatementId="s",
+                                                 RevisionId=REVISION)),
     ("ListLayerVersions", INVALID, {"LayerName": "a b"}),
     ("GetLayerVersion", ABSENT, LAYER_VERSION),
     ("GetLayerVersionByArn", ABSENT, {"Arn": ARN + "layer:l:1"}),
     ("GetLayerVersionByArn", INVALID, {"Arn": "no-arn"}),
     ("GetLayerVersionPolicy", ABSENT, LAYER_VERSION),
-    ("AddLayerVersionPermission", ABSENT, dict(LAYER_VERSION, StatementId="s", Principal="*",
-                                               Action="lambda:GetLayerVersion")),
+    ("AddLayerVersionPermission", ABSENT, dict(LAYER_VERSION, **LAYER_PERMISSION)),
     ("RemoveLayerVersionPermission", ABSENT, dict(LAYER_VERSION, StatementId="s")),
 ]
 ROWS += [(name, ABSENT, dict(WELL.get(name, {}), FunctionName="nobody")) for name in BY_NAME
@@ -194,6 +220,8 @@ ELSEWHERE = {
     ("GetProvisionedConcurrencyConfig", "ProvisionedConcurrencyConfigNotFoundException"):
         "test_environments_are_there_before_they_are_asked_for",
     ("AddPermission", "PolicyLengthExceededException"): "test_a_policy_has_a_size",
+    ("AddLayerVersionPermission", "PolicyLengthExceededException"):
+        "test_a_policy_of_a_layer_has_a_size",
     ("AddPermission", STALE): "test_statements_come_and_go",
     ("RemovePermission", STALE): "test_statements_come_and_go",
     ("SendDurableExecutionCallbackSuccess", CLOSED): "test_a_callback_is_answered_once",
@@ -221,7 +249,8 @@ NEVER = [
                                        "(tests/faults/full.py)"),
     (r"^(Create|Update|Delete|Put|Publish|Add|Tag|Untag)\w* ResourceConflict",
      "a change is refused only while another one of that function is being made durable"),
-    (r"^CreateFunction ResourceNotFound", "met only with layers"),
+    (r"^CreateFunction ResourceNotFound", "of a layer that is not there the parameter is wrong"),
+    (r"^ListLayerVersions ResourceNotFound", "a layer that is not there has no versions"),
 ]
 
 
@@ -236,6 +265,11 @@ class Errors(Case):
         case.deploy("d", DurableConfig=DURABLE)
         case.client.publish_version(FunctionName="f")
         case.client.create_alias(FunctionName="f", Name="taken", FunctionVersion="1")
+        for _ in range(2):
+            case.client.publish_layer_version(LayerName="here", Content={
+                "ZipFile": zip_texts({"x": "x"})})
+        case.client.add_layer_version_permission(LayerName="here", VersionNumber=2,
+                                                 **LAYER_PERMISSION)
 
     def call(self, operation, arguments):
         if operation == "CreateFunction":

@@ -128,6 +128,32 @@ static int circles(struct pawl_context *ctx, struct pawl_value input, struct paw
     return pawl_invoke(ctx, "round", pawl_json_unquote(ctx, input), input, NULL, ret);
 }
 
+/* The text of the file in /opt that the input names; null: there is none. */
+static int reads(struct pawl_context *ctx, struct pawl_value input, struct pawl_value *ret)
+{
+    const char *name = pawl_json_unquote(ctx, input);
+    char text[256] = "";
+    FILE *file = fopen(pawl_printf(ctx, "/opt/%s", (name != NULL) ? name : ""), "re");
+
+    if (file == NULL) {
+        *ret = pawl_value("null");
+        return 0;
+    }
+    (void)fgets(text, sizeof text, file);
+    (void)fclose(file);
+    *ret = pawl_value(quoted(ctx, text));
+    return 0;
+}
+
+/* The same after somebody's answer, in another invocation. */
+static int later_reads(struct pawl_context *ctx, struct pawl_value input, struct pawl_value *ret)
+{
+    struct pawl_value answer;
+
+    PAWL_TRY(pawl_wait_for_callback(ctx, "ask", tell, NULL, NULL, &answer));
+    return reads(ctx, input, ret);
+}
+
 static int waits_for_ever(struct pawl_context *ctx, struct pawl_value input, struct pawl_value *ret)
 {
     *ret = input;
@@ -181,6 +207,8 @@ static const struct pawl_handler handlers[] = {
     {"later-version", later_version},
     {"others-version", others_version},
     {"circles", circles},
+    {"reads", reads},
+    {"later-reads", later_reads},
     {"waits-for-ever", waits_for_ever},
     {"waits", waits},
     {"is-held", is_held},

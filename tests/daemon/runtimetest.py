@@ -3,6 +3,7 @@
     runtimetest.py BUILD PYTHON_RUNTIME
 """
 
+import base64
 import json
 import os
 import shutil
@@ -125,6 +126,23 @@ class RuntimeTest(unittest.TestCase):
         self.assertEqual(found, [["runtime", "task", "tmp"], ["bootstrap"], "Read-only file system",
                                  "Read-only file system", "/var/runtime",
                                  "AWS_Lambda_python3.11"])
+
+    def test_modules_come_from_layers(self):
+        self.api.add_runtime("python3.11", RUNTIME)
+        arns = []
+        for name, files in (("plain", {"python/both.py": "WHO = 'plain'",
+                                       "python/plain.py": "WHO = 'plain'"}),
+                            ("site", {"python/lib/python3.11/site-packages/both.py":
+                                      "WHO = 'site'"})):
+            body = {"Content": {"ZipFile": base64.b64encode(zip_texts(files)).decode()}}
+            arns.append(self.api.request("POST", f"/2018-10-31/layers/{name}/versions",
+                                         json.dumps(body)).json()["LayerVersionArn"])
+        self.deploy("""
+            import both, os, plain
+            def handler(event, context):
+                return [both.WHO, plain.WHO, os.environ["LD_LIBRARY_PATH"].split(":")[-1]]
+            """, Layers=arns)
+        self.assertEqual(self.call(None), (None, ["site", "plain", "/opt/lib"]))
 
     def test_errors_have_the_functions_type_and_stack(self):
         self.api.add_runtime("python3.11", RUNTIME)

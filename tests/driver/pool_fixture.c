@@ -128,6 +128,8 @@ int environment_start(struct environment **ret_environment, struct launcher *lau
         .fixture = f, .native = pair[1], .output = pipe[1], .arg = arg, .on_end = on_end};
     assert_int_equal(frame_reader_create(&program->frames), 0);
     note_env(program, spec->env);
+    (void)snprintf(program->layers, sizeof program->layers, "%s",
+                   (spec->layers != NULL) ? spec->layers : "");
     ret_fds[0] = pair[0];
     ret_fds[1] = pipe[0];
     *ret_environment = program;

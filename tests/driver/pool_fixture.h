@@ -27,7 +27,8 @@ struct environment {
     bool is_reported; /* on_end was called */
     struct environment_end end;
     char end_text[TEXT_MAX];
-    char env[4096]; /* its variables, one a line */
+    char env[4096];  /* its variables, one a line */
+    char layers[65]; /* "" = none */
     void *arg;
     environment_end_cb on_end;
 };

@@ -464,6 +464,20 @@ static void test_an_environment_has_lambdas_variables_and_its_own(void **state)
     assert_null(strstr(f->programs[0].env, "MAX_CONCURRENCY"));
 }
 
+static void test_layers_bring_libraries(void **state)
+{
+    struct pool_fixture *f = *state;
+    static struct call call;
+
+    f->revisions[0].layers = "layers";
+    pool_fixture_open(f);
+    call_start(&call, f, 0);
+    WAIT_UNTIL(f, call.placed == 1);
+    assert_non_null(
+        strstr(f->programs[0].env, "LD_LIBRARY_PATH=/var/task:/var/task/lib:/opt/lib\n"));
+    assert_string_equal(f->programs[0].layers, "layers");
+}
+
 #define TEST(name)                                                                                 \
     cmocka_unit_test_setup_teardown(name, pool_fixture_set_up, pool_fixture_tear_down)
 
@@ -493,6 +507,7 @@ int main(void)
         TEST(test_closing_an_unused_pool_works),
         TEST(test_environments_can_be_listed),
         TEST(test_an_environment_has_lambdas_variables_and_its_own),
+        TEST(test_layers_bring_libraries),
     };
 
     return cmocka_run_group_tests_name("pool", tests, NULL, NULL);

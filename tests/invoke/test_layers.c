@@ -162,6 +162,7 @@ static void test_deleting_is_always_done(void **state)
     EXPECT(door, "GET " L "/a/versions/1", "", NULL, 404);
     EXPECT(door, "DELETE " L "/a/versions/1", "", NULL, 204);
     EXPECT(door, "DELETE " L "/nothing/versions/1", "", NULL, 204);
+    EXPECT(door, "DELETE " L "/a%20b/versions/x", "", NULL, 204);
 }
 
 /* --- lists ---------------------------------------------------------------------------------- */
