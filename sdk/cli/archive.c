@@ -217,6 +217,24 @@ int cli_archive_make(struct cli_archive *archive, const char *path)
     return r;
 }
 
+int cli_archive_make_layer(struct cli_archive *archive, const char *path)
+{
+    struct cli_files files = {0};
+    bool is_directory = false;
+    int r = cli_files_read(&files, path, &is_directory);
+
+    if (r == 0 && is_directory) {
+        r = pack(archive, &files, NULL);
+    } else if (r == 0 && starts_with(&files.files[0].content, ZIP_MAGIC)) {
+        buf_append(&archive->zip, files.files[0].content.data, files.files[0].content.len);
+        r = archive->zip.failed ? cli_complain_memory() : 0;
+    } else if (r == 0) {
+        r = cli_complain(CLI_USAGE, "%s is one file: a layer is a directory or a zip", path);
+    }
+    cli_files_fini(&files);
+    return r;
+}
+
 void cli_archive_fini(struct cli_archive *archive)
 {
     buf_fini(&archive->zip);

@@ -23,6 +23,8 @@ struct cli_archive {
  * directory. Symbolic links and special files are refused, never followed; only what npm
  * makes itself, node_modules/.bin, is left out. */
 int cli_archive_make(struct cli_archive *archive, const char *path);
+/* Of a layer: a zip or a directory, with whatever is in it. */
+int cli_archive_make_layer(struct cli_archive *archive, const char *path);
 void cli_archive_fini(struct cli_archive *archive);
 
 #endif /* SDK_CLI_ARCHIVE_H */

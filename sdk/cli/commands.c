@@ -26,9 +26,20 @@ static const struct cli_option deploy_options[] = {
      .help = "days a closed execution is kept (default 14)"},
     {.name = "concurrency", .value = "N", .min = 1, .max = 1600,
      .help = "invocations at once in one environment (default 1)"},
+    {.name = "layer", .value = "NAME:N", .is_repeatable = true,
+     .help = "a layer's version; repeatable; replaces all earlier ones"},
+    {.name = "no-layers", .help = "no layers any more"},
     {.name = "runtime", .value = "R", .help = "the runtime's name (default: as the files say)"},
     {.name = "handler", .value = "H", .help = "the handler's name (likewise)"},
     {.name = "description", .value = "T", .help = "a text for people"},
+    {0},
+};
+
+static const struct cli_option layer_options[] = {
+    {.name = "description", .value = "T", .help = "a text for people"},
+    {.name = "license", .value = "T", .help = "its license, as a name or an address"},
+    {.name = "runtime", .value = "R", .is_repeatable = true,
+     .help = "a runtime that it is made for; repeatable"},
     {0},
 };
 
@@ -122,7 +133,7 @@ const struct cli_command cli_commands[] = {
      "never followed: they are an error. Same files, same archive. On an update, settings that\n"
      "are not given stay.\n\n"
      "  pawl deploy orders build/orders --durable --timeout 30 --env STAGE=test\n"
-     "  pawl deploy greet greet/ --runtime nodejs22.x --handler main.hello\n",
+     "  pawl deploy greet greet/ --runtime nodejs22.x --handler main.hello --layer tools:3\n",
      deploy_options, cli_run_deploy, false},
     {"invoke", "NAME [PAYLOAD|@FILE|-]", 1, 2, "run a function and print what it returns",
      PAYLOAD_NOTE
@@ -176,6 +187,16 @@ const struct cli_command cli_commands[] = {
      cli_run_runtime_list, false},
     {"runtime remove", "NAME", 1, 1, "forget a runtime that no function needs", NULL, NULL,
      cli_run_runtime_remove, false},
+    {"layer publish", "NAME DIR|ZIP", 2, 2, "make the next version of a layer",
+     "Functions that are deployed with it see what is in DIR or ZIP at /opt. A version is never\n"
+     "changed, and its number never used again.\n\n"
+     "  pawl layer publish tools build/tools --runtime python3.11\n"
+     "  pawl deploy orders orders/ --layer tools:1\n",
+     layer_options, cli_run_layer_publish, false},
+    {"layer list", "[NAME]", 0, 1, "list layers, or the versions of one", NULL, NULL,
+     cli_run_layer_list, false},
+    {"layer delete", "NAME:VERSION", 1, 1, "let no more functions have this version of a layer",
+     "Functions that have it keep it.\n", NULL, cli_run_layer_delete, false},
     {"logs", "NAME", 1, 1, "print what a function logged",
      "  pawl logs orders --since 10m --follow\n",
      logs_options, cli_run_logs, false},

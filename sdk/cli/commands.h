@@ -6,7 +6,7 @@
 
 extern const struct cli_command cli_commands[];
 
-/* Each is in the file of its first word: callback.c, keys.c, runtime.c have several. */
+/* Each is in the file of its first word: callback.c, keys.c, layer.c, runtime.c have several. */
 int cli_run_deploy(struct cli_session *session, const struct cli_arguments *arguments);
 int cli_run_invoke(struct cli_session *session, const struct cli_arguments *arguments);
 int cli_run_functions(struct cli_session *session, const struct cli_arguments *arguments);
@@ -26,6 +26,9 @@ int cli_run_logs(struct cli_session *session, const struct cli_arguments *argume
 int cli_run_runtime_add(struct cli_session *session, const struct cli_arguments *arguments);
 int cli_run_runtime_list(struct cli_session *session, const struct cli_arguments *arguments);
 int cli_run_runtime_remove(struct cli_session *session, const struct cli_arguments *arguments);
+int cli_run_layer_publish(struct cli_session *session, const struct cli_arguments *arguments);
+int cli_run_layer_list(struct cli_session *session, const struct cli_arguments *arguments);
+int cli_run_layer_delete(struct cli_session *session, const struct cli_arguments *arguments);
 int cli_run_keys_create(struct cli_session *session, const struct cli_arguments *arguments);
 int cli_run_keys_list(struct cli_session *session, const struct cli_arguments *arguments);
 int cli_run_keys_enable(struct cli_session *session, const struct cli_arguments *arguments);

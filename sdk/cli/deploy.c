@@ -10,6 +10,7 @@
 #include "sdk/cli/base64.h"
 #include "sdk/cli/commands.h"
 #include "sdk/cli/complain.h"
+#include "sdk/cli/layers.h"
 #include "sdk/cli/member.h"
 #include "sdk/cli/path.h"
 #include "sdk/cli/put.h"
@@ -27,6 +28,7 @@ struct deploy {
     const struct cli_arguments *arguments;
     const char *name;
     struct cli_archive archive;
+    struct buf layers; /* a JSON array of ARNs */
     char what[256];
     struct cli_reply reply; /* the last one */
     json_t *json;           /* and what it says */
@@ -133,6 +135,7 @@ static int create(struct deploy *deploy)
     cli_settings_append_text(&json, deploy->arguments, "handler", "Handler",
                              deploy->archive.handler);
     cli_settings_append(&json, deploy->arguments);
+    cli_settings_append_layers(&json, deploy->arguments, &deploy->layers);
     if (cli_argument_given(deploy->arguments, "durable")) {
         cli_settings_append_durable(&json, deploy->arguments, true);
     }
@@ -168,6 +171,7 @@ static int update_settings(struct deploy *deploy, bool was_durable)
     cli_settings_append_text(&json, deploy->arguments, "runtime", "Runtime", NULL);
     cli_settings_append_text(&json, deploy->arguments, "handler", "Handler", NULL);
     cli_settings_append(&json, deploy->arguments);
+    cli_settings_append_layers(&json, deploy->arguments, &deploy->layers);
     if (wants_durable || cli_settings_has_durable_numbers(deploy->arguments)) {
         cli_settings_append_durable(&json, deploy->arguments, wants_durable);
     }
@@ -273,6 +277,7 @@ static int run(struct deploy *deploy)
     bool exists = false;
     int r = cli_archive_make(&deploy->archive, cli_operand(deploy->arguments, 1));
 
+    r = (r == 0) ? cli_layers_resolve(deploy->session, deploy->arguments, &deploy->layers) : r;
     r = (r == 0) ? look(deploy, &exists) : r;
     if (r == 0) {
         r = exists ? update(deploy) : create(deploy);
@@ -295,6 +300,7 @@ int cli_run_deploy(struct cli_session *session, const struct cli_arguments *argu
         r = run(&deploy);
     }
     cli_archive_fini(&deploy.archive);
+    buf_fini(&deploy.layers);
     cli_reply_fini(&deploy.reply);
     json_decref(deploy.json);
     return r;

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "engine/base/json.h"
+#include "sdk/cli/arguments.h"
 #include "sdk/cli/complain.h"
 
 void cli_put_object(struct buf *json, const char *key)
@@ -38,6 +39,25 @@ void cli_put_number(struct buf *json, const char *key, int64_t number)
 {
     json_key(json, key);
     json_int(json, number);
+}
+
+void cli_put_element(struct buf *json, const char *text)
+{
+    json_element(json);
+    json_text(json, text);
+}
+
+void cli_put_texts(struct buf *json, const char *key, const struct cli_arguments *arguments,
+                   const char *option)
+{
+    const char *text;
+
+    json_key(json, key);
+    json_open(json, '[');
+    for (size_t i = 0; (text = cli_argument(arguments, option, i)) != NULL; i++) {
+        cli_put_element(json, text);
+    }
+    json_close(json, ']');
 }
 
 int cli_put_path(struct buf *json, const char *key, const char *path)

@@ -16,6 +16,14 @@ void cli_put_text(struct buf *json, const char *key, const char *text);
 void cli_put_bytes(struct buf *json, struct bytes key, struct bytes text);
 void cli_put_number(struct buf *json, const char *key, int64_t number);
 
+/* One element of an array that the caller has opened. */
+void cli_put_element(struct buf *json, const char *text);
+
+/* All values of an option, as an array. */
+struct cli_arguments;
+void cli_put_texts(struct buf *json, const char *key, const struct cli_arguments *arguments,
+                   const char *option);
+
 /* A path of ours for a daemon that stands in another directory: made absolute. */
 int cli_put_path(struct buf *json, const char *key, const char *path);
 

@@ -19,6 +19,10 @@ int cli_settings_check(const struct cli_arguments *arguments)
 {
     const char *pair;
 
+    if (cli_argument_given(arguments, "layer") && cli_argument_given(arguments, "no-layers")) {
+        return cli_complain(CLI_USAGE, "--layer and --no-layers do not go together");
+    }
+
     for (size_t i = 0; (pair = cli_argument(arguments, "env", i)) != NULL; i++) {
         if (strchr(pair, '=') == NULL || pair[0] == '=') {
             return cli_complain(CLI_USAGE, "--env %s: give NAME=VALUE", pair);
@@ -102,6 +106,14 @@ bool cli_settings_has_durable_numbers(const struct cli_arguments *arguments)
 {
     return cli_argument_given(arguments, "execution-timeout") ||
            cli_argument_given(arguments, "retention");
+}
+
+void cli_settings_append_layers(struct buf *json, const struct cli_arguments *arguments,
+                                const struct buf *layers)
+{
+    if (cli_argument_given(arguments, "layer") || cli_argument_given(arguments, "no-layers")) {
+        cli_put_raw(json, "Layers", buf_bytes(layers));
+    }
 }
 
 void cli_settings_append(struct buf *json, const struct cli_arguments *arguments)

@@ -6,11 +6,16 @@
 #include "engine/base/bytes.h"
 #include "sdk/cli/arguments.h"
 
-/* CLI_USAGE for a variable without a name or value, or given twice. */
+/* CLI_USAGE for a variable without a name or value, or given twice, and for layers together
+ * with none. */
 int cli_settings_check(const struct cli_arguments *arguments);
 
 /* Description, Timeout, MemorySize, Environment, CapacityProviderConfig. */
 void cli_settings_append(struct buf *json, const struct cli_arguments *arguments);
+
+/* Layers, as cli_layers_resolve() has made them; those that are there stay without options. */
+void cli_settings_append_layers(struct buf *json, const struct cli_arguments *arguments,
+                                const struct buf *layers);
 
 /* One text; `otherwise` when the option is not given, nothing for NULL. */
 void cli_settings_append_text(struct buf *json, const struct cli_arguments *arguments,
