@@ -4,7 +4,6 @@
  *
  * A client that reads slowly is waited for: the function is told to pause, until what it
  * has said was taken. */
-#include "engine/base/mem.h"
 #include "invoke/base64.h"
 #include "invoke/event_stream.h"
 #include "invoke/invoke_read.h"
@@ -12,13 +11,11 @@
 
 #define UNREAD_BYTES_MAX (256U << 10) /* then the function waits */
 #define UNREAD_BYTES_LOW (64U << 10)  /* until so little is left */
-#define PACE_MS 10
 
 struct stream {
     struct invoke invoke;
     bool is_begun;
     struct buf frames;
-    uv_timer_t *pace; /* on the heap: it outlives the call by its closing */
 };
 
 static struct stream *stream_of(struct invoke_request *request)
@@ -28,19 +25,11 @@ static struct stream *stream_of(struct invoke_request *request)
 
 /* --- the end ---------------------------------------------------------------------------- */
 
-static void after_close(uv_handle_t *handle)
-{
-    mem_free(handle);
-}
-
 /* The stream goes with its call. */
 static void end(struct stream *stream)
 {
     struct call *call = stream->invoke.call;
 
-    if (stream->pace != NULL) {
-        uv_close((uv_handle_t *)stream->pace, after_close);
-    }
     buf_fini(&stream->frames);
     buf_fini(&call->out);
     http_end(call->request);
@@ -97,32 +86,22 @@ static bool send_frames(struct stream *stream)
 
 /* --- pieces --------------------------------------------------------------------------------- */
 
-static void on_pace(uv_timer_t *timer)
+static void on_read(void *user)
 {
-    struct stream *stream = timer->data;
-    struct call *call = stream->invoke.call;
+    struct stream *stream = user;
 
-    if (http_unread(call->request) <= UNREAD_BYTES_LOW) {
-        (void)uv_timer_stop(timer);
-        driver_invoke_resume(call->service->driver, &stream->invoke.request);
-    }
+    driver_invoke_resume(stream->invoke.call->service->driver, &stream->invoke.request);
 }
 
-/* True when the function is to wait, and on_pace() will look after it. */
+/* True when the function is to wait until the client has read. */
 static bool pause_if_full(struct stream *stream)
 {
-    if (http_unread(stream->invoke.call->request) <= UNREAD_BYTES_MAX) {
+    struct http_request *request = stream->invoke.call->request;
+
+    if (http_unread(request) <= UNREAD_BYTES_MAX) {
         return false;
     }
-    if (stream->pace == NULL) {
-        stream->pace = mem_calloc(1, sizeof *stream->pace);
-        if (stream->pace == NULL) {
-            return false; /* then the server's limit ends it */
-        }
-        (void)uv_timer_init(stream->invoke.call->service->loop, stream->pace); /* never fails */
-        stream->pace->data = stream;
-    }
-    (void)uv_timer_start(stream->pace, on_pace, PACE_MS, PACE_MS);
+    http_call_when_read(request, UNREAD_BYTES_LOW, on_read);
     return true;
 }
 
