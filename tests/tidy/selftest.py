@@ -55,7 +55,12 @@ PLANTED = [
     ("tests/b.py", "def f():\n" + "    pass\n" * 71, "72: function of 71 lines"),
     ("build-x/a.c", "strcpy(a, b);\n", None),
     ("data.bin", "strcpy(a, b); \n", None),
+    ("journal/unnamed.c", "int x;\n", "1: no meson.build names it"),
+    ("tests/odd/test_noun.c", "int x;\n", None),
+    ("tests/odd/meson.build", "foreach noun : ['noun', 'other']\n", None),
+    ("tests/odd/test_another.c", "int x;\n", "1: no meson.build names it"),
 ]
+UNNAMED = ("journal/unnamed.c", "tests/odd/test_noun.c", "tests/odd/test_another.c")
 GIVEN = ["engine/base/err.h", "engine/core/core.h", "journal/journal.h", "tenants/keys.h",
          "invoke/http.h", "sdk/include/pawl/pawl.h"]
 
@@ -80,6 +85,11 @@ def main():
             write(root, path, "")
         for path, text, _ in PLANTED:
             write(root, path, text)
+        write(root, "meson.build", "")
+        for place in {path.partition("/")[0] for path, _, _ in PLANTED if "/" in path}:
+            named = [f"'{path}'" for path, _, _ in PLANTED
+                     if path.startswith(place + "/") and path not in UNNAMED]
+            write(root, place + "/meson.build", ",\n".join(named) + "\n")
         problems = tidy.problems_of(root)
     for path, _, expected in PLANTED:
         if not is_as_expected(path, expected, problems):

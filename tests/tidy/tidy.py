@@ -153,10 +153,35 @@ def files_of(root):
                 yield file.relative_to(root).as_posix()
 
 
+def names_of(root, paths):
+    """What each directory's meson.build has in quotes: the last part of each path."""
+    names = {}
+    for path in paths:
+        if path.rpartition("/")[2] == "meson.build":
+            quoted = re.findall(r"'([^'\n]+)'", (root / path).read_text())
+            names[path.rpartition("/")[0]] = {text.rpartition("/")[2] for text in quoted}
+    return names
+
+
+def check_built(path, names, problems):
+    """A source that nothing builds is tested by nothing. A loop over nouns names those only."""
+    place, _, name = path.rpartition("/")
+    noun = name[:-len(".c")].partition("_")[2]
+    while place:
+        if names.get(place, set()) & {name, noun}:
+            return
+        place = place.rpartition("/")[0]
+    problems.append(f"{path}:1: no meson.build names it")
+
+
 def problems_of(root):
     problems = []
-    for path in files_of(root):
+    paths = list(files_of(root))
+    names = names_of(root, paths)
+    for path in paths:
         check_file(root, path, problems)
+        if path.endswith(".c"):
+            check_built(path, names, problems)
     return problems
 
 
