@@ -41,6 +41,29 @@ class NodeRuntime(unittest.TestCase):
         self.assertEqual(answer.request_id, request_id)
         return answer
 
+    # --- how it is started --------------------------------------------------------------------
+
+    def test_node_has_the_flags_of_awss_runtime(self):
+        self.start({"index.js": """
+            exports.handler = async () => [typeof global.gc, require('node:http').maxHeaderSize];
+            """})
+        self.assertEqual(self.call(0).json(), ["function", 81920])
+
+    def test_a_wrapper_is_given_the_command(self):
+        wrapper = os.path.join(self.scratch.name, "wrapper")
+        with open(wrapper, "w", encoding="utf-8") as out:
+            out.write('#!/bin/sh\nexport WRAPPED=yes\nexec "$@" --trace-uncaught\n')
+        os.chmod(wrapper, 0o755)
+        self.start({"index.js": "exports.handler = async () => process.env.WRAPPED;"},
+                   AWS_LAMBDA_EXEC_WRAPPER=wrapper)
+        self.assertEqual(self.call(0).json(), "yes")
+
+    def test_a_wrapper_that_is_not_there_is_named(self):
+        self.start({}, AWS_LAMBDA_EXEC_WRAPPER="/nowhere/wrapper")
+        code, output = self.runtime.wait()
+        self.runtime = None
+        self.assertEqual((code, output), (127, "/nowhere/wrapper: does not exist\n"))
+
     # --- modules ----------------------------------------------------------------------------
 
     def test_an_es_module_runs(self):

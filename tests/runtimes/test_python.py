@@ -76,6 +76,29 @@ class PythonRuntime(unittest.TestCase):
         self.start("def handler(event, context): return event")
         self.assertEqual(self.call(None, raw=b"").json(), {})
 
+    # --- wrappers -----------------------------------------------------------------------
+
+    def wrap(self, text, mode=0o755):
+        path = os.path.join(self.scratch.name, "wrapper")
+        with open(path, "w", encoding="utf-8") as out:
+            out.write(text)
+        os.chmod(path, mode)
+        return path
+
+    def test_a_wrapper_is_given_the_command(self):
+        wrapper = self.wrap('#!/bin/sh\nexport WRAPPED="$#"\nexec "$@"\n')
+        self.start("import os\ndef handler(event, context): return os.environ['WRAPPED']",
+                   AWS_LAMBDA_EXEC_WRAPPER=wrapper)
+        self.assertEqual(self.call(0).json(), "2")
+
+    def test_a_wrapper_that_cannot_run_is_named(self):
+        for path, words in (("/nowhere/wrapper", "/nowhere/wrapper: does not exist"),
+                            (self.wrap("", 0o644), "is not an executable")):
+            self.start("def handler(event, context): return 0", AWS_LAMBDA_EXEC_WRAPPER=path)
+            code, output = self.ended()
+            self.assertNotEqual(code, 0)
+            self.assertIn(words, output)
+
     # --- the context ----------------------------------------------------------------------
 
     def test_the_context_says_what_is_known(self):

@@ -30,4 +30,18 @@ if [ -n "${AWS_LAMBDA_MAX_CONCURRENCY:-}" ]; then
     export AWS_LAMBDA_NODEJS_USE_ALTERNATIVE_CLIENT_1 AWS_LAMBDA_NODEJS_WORKER_COUNT
 fi
 
-exec "$runtime/bin/node" "$@" --import "$runtime/node-path.mjs" "$runtime/index.mjs"
+set -- --expose-gc --max-http-header-size 81920 "$@"
+set -- "$runtime/bin/node" "$@" --import "$runtime/node-path.mjs" "$runtime/index.mjs"
+
+# A wrapper script, as AWS has them: it is given the command and is to run it.
+wrapper=${AWS_LAMBDA_EXEC_WRAPPER:-}
+if [ -n "$wrapper" ] && [ ! -f "$wrapper" ]; then
+    echo "$wrapper: does not exist"
+    exit 127
+elif [ -n "$wrapper" ] && [ ! -x "$wrapper" ]; then
+    echo "$wrapper: is not an executable"
+    exit 126
+elif [ -n "$wrapper" ]; then
+    exec "$wrapper" "$@"
+fi
+exec "$@"
