@@ -5,7 +5,7 @@ import os
 import unittest
 
 import clients
-from archive import zip_files
+from archive import zip_files, zip_texts
 from case import AWS_HANDLERS, ROLE, Case, needs, wait_for
 
 CLI = clients.find_cli()
@@ -78,6 +78,27 @@ class Cli(Case):
         self.assertEqual(len(first["Functions"]), 1)
         rest = self.cli("list-functions", "--starting-token", first["NextToken"])
         self.assertEqual(len(rest["Functions"]), len(names) - 1)
+
+    def test_a_layer_from_its_zip_to_its_function(self):
+        with open(os.path.join(self.scratch.name, "layer.zip"), "wb") as file:
+            file.write(zip_texts({"word": "shared"}))
+        made = self.cli("publish-layer-version", "--layer-name", "words", "--zip-file",
+                        "fileb://layer.zip", "--compatible-runtimes", "python3.11",
+                        "--license-info", "MIT")
+        self.assertEqual((made["Version"], made["LicenseInfo"]), (1, "MIT"))
+        self.create("layered", "echo", "--layers", made["LayerVersionArn"])
+        shown = self.cli("get-function-configuration", "--function-name", "layered", "--query",
+                         "Layers[].Arn")
+        self.assertEqual(shown, [made["LayerVersionArn"]])
+        self.assertEqual(self.cli("get-layer-version-by-arn", "--arn", made["LayerVersionArn"]),
+                         made)
+        self.assertEqual(self.cli("list-layers", "--query", "Layers[].LayerName"), ["words"])
+        self.cli("delete-layer-version", "--layer-name", "words", "--version-number", "1",
+                 is_text=True)
+        self.cli_refused("InvalidParameterValueException", "UpdateFunctionConfiguration",
+                         "update-function-configuration", "--function-name", "layered",
+                         "--layers", made["LayerVersionArn"])
+        self.assertEqual(self.cli_invoke("layered", "7")[1], "7")
 
     def test_an_error_is_told_by_its_name(self):
         self.create("taken", "fails")

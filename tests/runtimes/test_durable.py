@@ -1,5 +1,6 @@
 """Durable functions in JavaScript, with AWS's own SDK, in a whole daemon. Run by `run`."""
 
+import base64
 import json
 import os
 import tempfile
@@ -125,6 +126,32 @@ class Durable(unittest.TestCase):
         function = self.deploy({}, archive=zip_files(files))
         self.assertIn("file:///var/task/node_modules/@aws/durable-execution-sdk-js/",
                       self.api.invoke(function, "{}").json())
+
+    def publish(self, name, texts):
+        body = {"Content": {"ZipFile": base64.b64encode(zip_texts(texts)).decode()}}
+        return self.api.request("POST", f"/2018-10-31/layers/{name}/versions",
+                                json.dumps(body)).json()["LayerVersionArn"]
+
+    def test_packages_come_from_layers(self):
+        """Those for this Node.js before those for any, and both before the runtime's."""
+        layers = [self.publish(name, {
+            f"nodejs/{place}/{package}/index.js": f"exports.from = '{name}';"
+            for place in places for package in ("both", name)})
+            for name, places in (("every", ["node_modules"]), ("only22", ["node22/node_modules"]),
+                                 ("only20", ["node20/node_modules"]))]
+        for number, text in enumerate(("""
+                const both = require('both'), every = require('every'), only = require('only22');
+                exports.handler = async () => [both.from, every.from, only.from];""", """
+                import both from 'both'; import every from 'every'; import only from 'only22';
+                export const handler = async () => [both.from, every.from, only.from];""")):
+            name = f"f{number}"
+            self.deploy({["index.js", "index.mjs"][number]: text}, name, is_durable=False,
+                        Layers=layers)
+            self.assertEqual(self.api.invoke(name, "{}").json(), ["only22", "every", "only22"])
+        self.deploy({"index.js": "exports.handler = async () => require('only20').from;"}, "old",
+                    is_durable=False, Layers=layers)
+        self.assertIn("Cannot find module 'only20'",
+                      self.api.invoke("old", "{}").json()["errorMessage"])
 
     # --- what it does -----------------------------------------------------------------------
 
