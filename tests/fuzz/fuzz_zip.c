@@ -3,7 +3,9 @@
  *
  * What is refused by the check leaves nothing behind. What comes out is files and
  * directories of the modes promised, of no more bytes than the check has counted, and
- * lies in the one directory; when all went well it is what the archive lists. */
+ * lies in the one directory; when all went well it is what the archive lists. Then it is
+ * unpacked with itself and with one that contradicts it, below it and over it: what is on
+ * top is whole. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -163,6 +165,75 @@ static void check_apart(const struct zip_index *index, size_t len)
     assert(index->bytes <= ZIP_OUTPUT_BYTES_MAX);
 }
 
+/* --- with another one ------------------------------------------------------------------- */
+
+static void unpack_both(int below, int above, struct found *found)
+{
+    const int memfds[2] = {below, above};
+    struct failure failure = {""};
+    uint64_t bytes = 0;
+    int is_full = 0;
+
+    *found = (struct found){0};
+    assert(archive_unpack(memfds, 2, in, &bytes, &is_full, &failure) == 0);
+    walk(in, found);
+    check_outside();
+    assert(found->bytes <= bytes);
+}
+
+/* A file where the first entry has a directory, or below where it has a file. */
+static size_t name_contrary(const struct zip_entry *first, char name[ZIP_NAME_MAX + 1])
+{
+    const char *slash = memchr(first->name, '/', first->name_len);
+    size_t len = (slash != NULL) ? (size_t)(slash - first->name) : first->name_len;
+
+    memcpy(name, first->name, len);
+    if (slash == NULL) {
+        memcpy(name + len, "/x", 2);
+        len += 2;
+    }
+    name[len] = '\0';
+    return len;
+}
+
+static int make_contrary(const char *name, size_t len)
+{
+    const struct zip_file file = {.name = name, .name_len = len, .data = "contrary"};
+    int memfd = memfd_create("contrary", MFD_CLOEXEC);
+    struct buf zip = {0};
+
+    zip_make(&zip, &file, 1, &(struct zip_lies){0});
+    assert(memfd >= 0 && write(memfd, zip.data, zip.len) == (ssize_t)zip.len);
+    buf_fini(&zip);
+    return memfd;
+}
+
+static void unpack_with_others(const struct zip_index *index, int memfd)
+{
+    char name[ZIP_NAME_MAX + 1];
+    struct found found;
+    struct stat st;
+    int contrary;
+
+    unpack_both(memfd, memfd, &found);
+    check_all_listed(index, &found);
+    remove_content(in);
+    if (index->count == 0 || index->entries[0].name_len > 60) {
+        return; /* longer ones are at the limits themselves */
+    }
+    contrary = make_contrary(name, name_contrary(&index->entries[0], name));
+    unpack_both(contrary, memfd, &found);
+    for (uint32_t i = 0; i < index->count; i++) {
+        check_listed(&index->entries[i]);
+    }
+    remove_content(in);
+    unpack_both(memfd, contrary, &found);
+    assert(fstatat(in, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode));
+    assert(st.st_size == (off_t)strlen("contrary"));
+    remove_content(in);
+    (void)close(contrary);
+}
+
 /* --- one archive ---------------------------------------------------------------------- */
 
 static void unpack(const struct zip_index *index, int memfd)
@@ -182,6 +253,9 @@ static void unpack(const struct zip_index *index, int memfd)
         check_all_listed(index, &found);
     }
     remove_content(in);
+    if (r == 0) {
+        unpack_with_others(index, memfd);
+    }
 }
 
 static void expect_refusal(int memfd)
