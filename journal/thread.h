@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/base/thread.h"
+
 struct monitor {
     pthread_mutex_t mutex;
     pthread_cond_t cond;
@@ -25,8 +27,5 @@ void monitor_wait(struct monitor *monitor, int64_t until_ms);
 void monitor_wait_us(struct monitor *monitor, int64_t us);
 
 int64_t thread_now_ms(void);
-
-/* A joinable thread with all signals blocked: they are the loop's. */
-int thread_start(pthread_t *ret_thread, void *(*run)(void *arg), void *arg, const char *name);
 
 #endif /* JOURNAL_THREAD_H */
