@@ -48,6 +48,21 @@ int http_server_create(struct http_server **ret_server, uv_loop_t *loop,
                        const struct http_limits *limits, void *arg, http_admit admit,
                        http_handle handle);
 
+enum { HTTP_THREADS_MAX = 16 };
+
+/* TCP addresses that are listened at from now on are served by so many threads each, with a loop
+ * of their own: they accept, speak TLS, read requests, watch times and write answers. 0, the
+ * default: the server's own loop does. Unix sockets and http_listen_fd() are always its own.
+ *
+ * Nothing else changes: `admit`, `handle` and all callbacks are called by the server's loop, all
+ * calls are from there, and limits are of all threads together. But with threads
+ * - `admit` of a request that came with its body in one read is called just before `handle`;
+ *   its body is refused then, and the connection goes on behind it;
+ * - what has been read when the server is closed, and was not with a handler, is answered 503;
+ * - http_server_close() stops accepting a turn of each thread later;
+ * - http_unread() counts what is on its way to the thread as unread. */
+void http_server_use_threads(struct http_server *server, unsigned count);
+
 /* TCP clients that come from now on speak TLS, with this certificate (and those above it)
  * and key, as PEM files; those that are there go on as they are. Call it again when the
  * files have changed. On failure, with a sentence, all stays as it was. */

@@ -21,6 +21,7 @@ static int know_peer(struct http_connection *connection)
     int peer_len = sizeof peer;
     struct ucred cred;
     socklen_t cred_len = sizeof cred;
+    bool is_within;
     uv_os_fd_t fd;
 
     if (connection->is_unix) {
@@ -38,31 +39,25 @@ static int know_peer(struct http_connection *connection)
     if (server->limits.per_address_max == 0) {
         return 0;
     }
-    connection->address = http_address_enter(&server->addresses, (struct sockaddr *)&peer);
+    connection->address = http_census_enter(server->census, (struct sockaddr *)&peer,
+                                            server->limits.per_address_max, &is_within);
+    connection->is_over |= !is_within;
     return (connection->address != NULL) ? 0 : UV_ENOMEM;
-}
-
-static bool is_too_many(const struct http_connection *connection)
-{
-    const struct http_server *server = connection->server;
-
-    return (connection->is_unix ? server->unix_count : server->tcp_count) >
-               server->limits.connections_max ||
-           (connection->address != NULL &&
-            connection->address->connection_count > server->limits.per_address_max);
 }
 
 static void count(struct http_connection *connection)
 {
+    struct http_server *server = connection->server;
+
     connection->is_counted = true;
-    *(connection->is_unix ? &connection->server->unix_count : &connection->server->tcp_count) += 1;
+    connection->is_over =
+        !http_census_join(server->census, connection->is_unix, server->limits.connections_max);
 }
 
 void http_connection_uncount(struct http_connection *connection)
 {
     if (connection->is_counted) {
-        *(connection->is_unix ? &connection->server->unix_count : &connection->server->tcp_count) -=
-            1;
+        http_census_leave(connection->server->census, connection->is_unix);
         connection->is_counted = false;
     }
 }
@@ -73,18 +68,16 @@ static void turn_away(struct http_connection *connection)
 {
     struct http_server *server = connection->server;
 
-    if (connection->tls != NULL || server->refused_count == HTTP_REFUSED_MAX ||
-        http_connection_begin(connection) == NULL) {
+    connection->is_refused = connection->tls == NULL && http_census_refuse(server->census);
+    if (!connection->is_refused || http_connection_begin(connection) == NULL) {
         http_connection_kill(connection);
         return;
     }
     if (connection->address != NULL) {
-        http_address_leave(&server->addresses, connection->address);
+        http_census_exit(server->census, connection->address);
         connection->address = NULL;
     }
     http_connection_uncount(connection);
-    connection->is_refused = true;
-    server->refused_count++;
     http_connection_refuse(connection, 503, "Too many connections.");
 }
 
@@ -102,10 +95,7 @@ static struct http_connection *create(struct http_listener *listener)
     list_init(&connection->dirty);
     list_init(&connection->requests);
     connection->since_ms = uv_now(server->loop);
-    if (server->tls != NULL && !listener->is_unix) {
-        connection->tls = http_tls_create(server->tls);
-    }
-    if ((server->tls != NULL && !listener->is_unix && connection->tls == NULL) ||
+    if ((!listener->is_unix && !http_census_begin_tls(server->census, &connection->tls)) ||
         init_socket(connection) != 0) {
         http_tls_destroy(connection->tls);
         mem_free(connection);
@@ -128,7 +118,7 @@ int http_connection_accept(struct http_listener *listener)
         http_connection_kill(connection);
         return 0;
     }
-    if (is_too_many(connection)) {
+    if (connection->is_over) {
         turn_away(connection);
     } else if (http_connection_read(connection) != 0) {
         http_connection_kill(connection);

@@ -1,4 +1,4 @@
-/* How many connections each address has. */
+/* How many connections each address has. The table's owner (http_census.h) locks it. */
 #ifndef INVOKE_HTTP_ADDRESS_H
 #define INVOKE_HTTP_ADDRESS_H
 

@@ -7,6 +7,7 @@
 #include <assert.h>
 
 #include "invoke/http_connection.h"
+#include "invoke/http_errand.h"
 
 static bool is_held(const struct http_request *request)
 {
@@ -90,9 +91,6 @@ void http_body_begin(struct http_connection *connection)
     struct http_request *request = connection->receiving;
     struct http_server *server = connection->server;
 
-    request->wants_continue = connection->parser.part != HTTP_PART_DONE &&
-                              request->head.minor == 1 &&
-                              http_header(request, "expect").data != NULL;
     http_request_move(request, HTTP_REQUEST_HANDLED);
     server->handle(server->arg, request);
     http_body_go_on(connection);
@@ -130,7 +128,9 @@ static void go_on_later(struct http_request *request)
 {
     struct http_connection *connection = request->connection;
 
-    if (connection != NULL && connection->receiving == request) {
+    if (request->errand != NULL) {
+        http_errand_go_on_later(request->errand);
+    } else if (connection != NULL && connection->receiving == request) {
         http_connection_visit_later(connection);
     }
 }

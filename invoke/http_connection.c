@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "engine/base/mem.h"
+#include "invoke/http_errand.h"
 
 /* The happy path of a request:
  *
@@ -61,10 +62,12 @@ static void destroy(struct http_connection *connection)
     buf_fini(&connection->writing);
     http_tls_destroy(connection->tls);
     if (connection->address != NULL) {
-        http_address_leave(&server->addresses, connection->address);
+        http_census_exit(server->census, connection->address);
     }
     http_connection_uncount(connection);
-    server->refused_count -= connection->is_refused ? 1 : 0;
+    if (connection->is_refused) {
+        http_census_unrefuse(server->census);
+    }
     list_remove(&connection->dirty);
     list_remove(&connection->link);
     mem_free(connection);
@@ -103,6 +106,9 @@ static void drop_requests(struct http_connection *connection)
 
         if (http_request_is_in_flight(request)) {
             request->connection = NULL;
+            if (request->sent_on != NULL) {
+                http_carry_lost(request);
+            }
         } else {
             http_request_release(request);
         }
@@ -395,7 +401,7 @@ static bool check_open(struct http_connection *connection, uint64_t now_ms)
     if (connection->receiving == NULL) {
         return check_idle(connection, passed_ms);
     }
-    if (http_body_is_streaming(connection)) {
+    if (http_body_is_streaming(connection) || connection->receiving->is_asked) {
         return false;
     }
     if (connection->parser.part != HTTP_PART_HEAD) {

@@ -64,7 +64,8 @@ struct http_connection {
     uid_t peer_uid;
     bool is_unix;
     bool is_counted; /* among those of its kind */
-    bool is_refused; /* over their limit */
+    bool is_over;    /* their limit, or its address's, */
+    bool is_refused; /* and only told so */
     bool is_ended;   /* the client has closed its side */
     bool is_ending;  /* it has, behind what waits in `input` */
     bool is_broken;  /* to be closed at the next visit */
@@ -112,6 +113,10 @@ void http_connection_uncount(struct http_connection *connection);
 /* Handles what can be handled now and returns how much that was: less than `len`
  * when requests before it must be answered first. */
 size_t http_connection_take(struct http_connection *connection, const uint8_t *data, size_t len);
+
+/* The one being received may have a body so large. Called where that was asked of another loop
+ * (http_errand.h). */
+void http_connection_admitted(struct http_connection *connection, size_t body_bytes_max);
 
 /* A new request to receive, or NULL without memory. */
 struct http_request *http_connection_begin(struct http_connection *connection);

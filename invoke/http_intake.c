@@ -2,6 +2,7 @@
  * shown to the router twice, at the end of its head and at the end of its body (or, if it
  * takes the body in pieces: http_body.c, right behind the head). */
 #include "invoke/http_connection.h"
+#include "invoke/http_errand.h"
 
 #define BODY_RESERVE_BYTES_MAX ((uint64_t)64 << 10)
 
@@ -47,11 +48,6 @@ static void complete(struct http_connection *connection)
     server->handle(server->arg, request);
 }
 
-static bool has_room(const struct http_server *server, uint64_t bytes)
-{
-    return bytes <= server->limits.buffered_bytes_max - server->buffered_bytes;
-}
-
 /* "100 Continue" is part of the answers' order: it waits for the request's turn. */
 void http_connection_continue(struct http_connection *connection)
 {
@@ -70,7 +66,8 @@ static void expect_body(struct http_connection *connection)
     struct http_request *request = connection->receiving;
     uint64_t announced = connection->parser.body_bytes;
 
-    if (!has_room(connection->server, announced)) {
+    if (!http_census_has_room(connection->server->census, announced,
+                              connection->server->limits.buffered_bytes_max)) {
         http_connection_refuse(connection, 503, "Too many request bodies are being read.");
         return;
     }
@@ -78,8 +75,6 @@ static void expect_body(struct http_connection *connection)
     (void)buf_reserve(
         &request->body,
         (size_t)((announced < BODY_RESERVE_BYTES_MAX) ? announced : BODY_RESERVE_BYTES_MAX));
-    request->wants_continue =
-        request->head.minor == 1 && http_header(request, "expect").data != NULL;
     http_connection_continue(connection);
 }
 
@@ -95,20 +90,11 @@ static bool expect_trailers(struct http_connection *connection)
     return true;
 }
 
-static void admit(struct http_connection *connection)
+void http_connection_admitted(struct http_connection *connection, size_t body_bytes_max)
 {
     struct http_request *request = connection->receiving;
-    struct http_server *server = connection->server;
-    size_t body_bytes_max;
-    int r;
+    int r = http_parser_admit(&connection->parser, body_bytes_max);
 
-    request->is_keep_alive = connection->parser.is_keep_alive;
-    request->is_head = bytes_equal(http_method(request), bytes_of_text("HEAD"));
-    body_bytes_max = server->admit(server->arg, request);
-    if (connection->state != HTTP_CONNECTION_OPEN) {
-        return; /* the router has closed the server */
-    }
-    r = http_parser_admit(&connection->parser, body_bytes_max);
     if (r >= 400) {
         http_connection_refuse(connection, r, connection->parser.reason);
     } else if (!expect_trailers(connection)) {
@@ -122,17 +108,53 @@ static void admit(struct http_connection *connection)
     }
 }
 
+static bool expects_continue(const struct http_connection *connection)
+{
+    const struct http_request *request = connection->receiving;
+
+    return connection->parser.part != HTTP_PART_DONE && request->head.minor == 1 &&
+           http_header(request, "expect").data != NULL;
+}
+
+/* So small a body is judged when it is handed over, with its head. */
+static bool is_here(const struct http_parser *parser, size_t rest)
+{
+    return parser->part == HTTP_PART_DONE || (!parser->is_chunked && parser->body_bytes <= rest);
+}
+
+/* `rest` bytes have been read behind the head. */
+static void admit(struct http_connection *connection, size_t rest)
+{
+    struct http_request *request = connection->receiving;
+    struct http_server *server = connection->server;
+    size_t body_bytes_max;
+
+    request->is_keep_alive = connection->parser.is_keep_alive;
+    request->is_head = bytes_equal(http_method(request), bytes_of_text("HEAD"));
+    request->wants_continue = expects_continue(connection);
+    if (server->carrier != NULL && !is_here(&connection->parser, rest)) {
+        if (!http_carry_ask(request)) {
+            http_connection_refuse(connection, 503, "Out of memory.");
+        }
+        return;
+    }
+    body_bytes_max = server->admit(server->arg, request);
+    if (connection->state == HTTP_CONNECTION_OPEN) { /* else the router has closed the server */
+        http_connection_admitted(connection, body_bytes_max);
+    }
+}
+
 /* Bodies are charged as they arrive, not as announced: promising costs nothing. */
 static bool charge(struct http_connection *connection)
 {
     struct http_request *request = connection->receiving;
     uint64_t more = request->body.len - request->charged_bytes;
 
-    if (!has_room(connection->server, more)) {
+    if (!http_census_charge(connection->server->census, more,
+                            connection->server->limits.buffered_bytes_max)) {
         return false;
     }
     request->charged_bytes += more;
-    connection->server->buffered_bytes += more;
     return true;
 }
 
@@ -151,7 +173,7 @@ static size_t take_some(struct http_connection *connection, const uint8_t *data,
     } else if (r < 400 && !charge(connection)) {
         http_connection_refuse(connection, 503, "Too many request bodies are being read.");
     } else if (r == HTTP_PARSER_HEAD) {
-        admit(connection);
+        admit(connection, len - used);
     } else if (r == HTTP_PARSER_DONE) {
         complete(connection);
     } else if (r != HTTP_PARSER_MORE) {
@@ -175,8 +197,9 @@ size_t http_connection_take(struct http_connection *connection, const uint8_t *d
     size_t used = 0;
 
     while (used < len && connection->state == HTTP_CONNECTION_OPEN) {
-        if ((connection->receiving == NULL && !may_begin(connection)) ||
-            http_body_is_held(connection)) {
+        if ((connection->receiving == NULL)
+                ? !may_begin(connection)
+                : connection->receiving->is_asked || http_body_is_held(connection)) {
             return used;
         }
         used += take_some(connection, data + used, len - used);

@@ -20,6 +20,7 @@
 #include "engine/base/log.h"
 #include "engine/base/mem.h"
 #include "invoke/http_connection.h"
+#include "invoke/http_loop.h"
 
 #define BACKLOG 1024
 #define HOST_BYTES_MAX 64U
@@ -185,11 +186,14 @@ int http_listen_tcp(struct http_server *server, const char *address)
         return ERR(ERR_INVALID, "listen on '%s': write it as 127.0.0.1:9100 or [::1]:9100",
                    address);
     }
-    if (!is_loopback(&parsed) && server->tls == NULL) {
+    if (!is_loopback(&parsed) && !http_census_has_tls(server->census)) {
         return ERR(ERR_INVALID,
                    "listen on '%s': without TLS only loopback addresses are served; give "
                    "tls_certificate and tls_key, or put a TLS proxy in front",
                    address);
+    }
+    if (server->thread_count > 0) {
+        return http_loops_listen(server, (struct sockaddr *)&parsed, address);
     }
     r = create(&listener, server, false);
     if (r != 0) {
@@ -253,7 +257,7 @@ int http_server_port(const struct http_server *server)
             return ntohs(((struct sockaddr_in *)&name)->sin_port); /* at one place in both */
         }
     }
-    return 0;
+    return server->port;
 }
 
 /* --- unix sockets -------------------------------------------------------------- */

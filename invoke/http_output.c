@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include "invoke/http_connection.h"
+#include "invoke/http_errand.h"
 
 /* --- writing ------------------------------------------------------------------- */
 
@@ -154,6 +155,9 @@ void http_connection_tell_read(struct http_connection *connection)
     struct http_request *first = http_connection_first(connection);
     void (*on_read)(void *user);
 
+    if (first != NULL && first->sent_on != NULL && first->state == HTTP_REQUEST_STREAMING) {
+        http_carry_written(first);
+    }
     if (first == NULL || first->on_read == NULL ||
         http_connection_unread(connection, first) >= first->unread_below) {
         return;

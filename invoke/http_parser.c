@@ -13,7 +13,6 @@
 #define STATUS_BAD 400
 #define STATUS_TOO_LARGE 413
 #define STATUS_NO_MEMORY 503
-#define TOO_LARGE "The body is too large."
 
 static int refuse(struct http_parser *parser, int status, const char *reason)
 {
@@ -52,7 +51,7 @@ static int on_body(llhttp_t *llhttp, const char *data, size_t len)
     struct http_parser *parser = owner_of(llhttp);
 
     if (len > parser->body_bytes_max - parser->body_bytes_seen) {
-        refuse(parser, STATUS_TOO_LARGE, TOO_LARGE);
+        refuse(parser, STATUS_TOO_LARGE, HTTP_BODY_TOO_LARGE);
         return HPE_USER;
     }
     parser->body_bytes_seen += len;
@@ -72,7 +71,7 @@ static int on_chunk_header(llhttp_t *llhttp)
     parser->extension_bytes = 0;
     parser->has_extension_name = false;
     if (llhttp->content_length > parser->body_bytes_max - parser->body_bytes_seen) {
-        refuse(parser, STATUS_TOO_LARGE, TOO_LARGE);
+        refuse(parser, STATUS_TOO_LARGE, HTTP_BODY_TOO_LARGE);
         return HPE_USER;
     }
     if (llhttp->content_length == 0) {
@@ -271,7 +270,7 @@ int http_parser_admit(struct http_parser *parser, size_t body_bytes_max)
 {
     parser->body_bytes_max = body_bytes_max;
     if (parser->body_bytes > body_bytes_max) {
-        return refuse(parser, STATUS_TOO_LARGE, TOO_LARGE);
+        return refuse(parser, STATUS_TOO_LARGE, HTTP_BODY_TOO_LARGE);
     }
     return (parser->part == HTTP_PART_DONE) ? HTTP_PARSER_DONE : HTTP_PARSER_MORE;
 }

@@ -13,6 +13,8 @@
 
 enum { HTTP_CHUNK_EXTENSION_BYTES_MAX = 64 };
 
+#define HTTP_BODY_TOO_LARGE "The body is too large."
+
 enum http_part {
     HTTP_PART_HEAD,
     HTTP_PART_BODY,

@@ -3,10 +3,10 @@
 #include <assert.h>
 
 #include "engine/base/mem.h"
+#include "invoke/http_errand.h"
 #include "invoke/http_server.h"
 
 #define BIT(n) (1U << (n))
-#define FREE_REQUESTS_MAX 1024U
 #define KEPT_BYTES_MAX ((size_t)64 << 10)
 
 static const unsigned allowed[HTTP_REQUEST_STATES] = {
@@ -53,7 +53,7 @@ bool http_request_expect_trailers(struct http_request *request)
     return true;
 }
 
-static void destroy(struct http_request *request)
+void http_request_fini(struct http_request *request)
 {
     http_head_fini(&request->head);
     drop_trailers(request);
@@ -61,6 +61,11 @@ static void destroy(struct http_request *request)
     buf_fini(&request->fields);
     buf_fini(&request->answer);
     arena_fini(&request->arena);
+}
+
+static void destroy(struct http_request *request)
+{
+    http_request_fini(request);
     mem_free(request);
 }
 
@@ -87,8 +92,7 @@ struct http_request *http_request_acquire(struct http_server *server)
     return request;
 }
 
-/* Everything but the memory that the next request can use. */
-static void blank(struct http_request *request)
+void http_request_blank(struct http_request *request)
 {
     if (request->arena.used > KEPT_BYTES_MAX) {
         arena_fini(&request->arena);
@@ -111,6 +115,7 @@ static void blank(struct http_request *request)
     request->wants_continue = false;
     request->is_streamed = false;
     request->is_body_paused = false;
+    request->is_asked = false;
     drop_trailers(request);
 }
 
@@ -118,11 +123,14 @@ void http_request_release(struct http_request *request)
 {
     struct http_server *server = request->server;
 
+    if (request->sent_on != NULL) {
+        http_carry_released(request);
+    }
     list_remove(&request->link);
-    server->buffered_bytes -= request->charged_bytes;
+    http_census_discharge(server->census, request->charged_bytes);
     server->request_count--;
-    if (server->free_request_count < FREE_REQUESTS_MAX) {
-        blank(request);
+    if (server->free_request_count < server->free_requests_max) {
+        http_request_blank(request);
         list_push_back(&server->free_requests, &request->link);
         server->free_request_count++;
     } else {

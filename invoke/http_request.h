@@ -20,6 +20,7 @@
 #include "invoke/http_head.h"
 
 struct http_connection;
+struct http_errand;
 
 enum http_request_state {
     HTTP_REQUEST_RECEIVING,
@@ -35,6 +36,8 @@ struct http_request {
     struct list link; /* in the connection's requests, or among the free ones */
     struct http_server *server;
     struct http_connection *connection; /* NULL once the client is gone for good */
+    struct http_errand *errand;         /* it is a far one (http_errand.h): of no connection here */
+    struct http_errand *sent_on;        /* it is the near one of this errand */
     enum http_request_state state;
 
     struct http_head head;
@@ -63,10 +66,15 @@ struct http_request {
     bool wants_continue;
     bool is_streamed; /* the body is, in pieces */
     bool is_body_paused;
+    bool is_asked; /* the other loop, how large its body may be */
 };
 
 /* Makes room for trailers. Returns whether there was memory. */
 bool http_request_expect_trailers(struct http_request *request);
+
+/* Everything but the memory that the next one can use. */
+void http_request_blank(struct http_request *request);
+void http_request_fini(struct http_request *request);
 
 /* A blank one, RECEIVING, or NULL without memory. */
 struct http_request *http_request_acquire(struct http_server *server);
@@ -78,6 +86,10 @@ void http_request_tell_gone(struct http_request *request);
 
 /* The server's own answer: {"message": reason}, and the connection ends. */
 void http_request_refuse(struct http_request *request, int status, const char *reason);
+
+/* Of a chunked answer: bytes that the handler's side has judged, and its "no". */
+void http_request_send(struct http_request *request, struct bytes piece);
+void http_request_cut(struct http_request *request);
 
 /* Has the handler still got it? */
 static inline bool http_request_is_in_flight(const struct http_request *request)

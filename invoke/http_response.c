@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "invoke/http_connection.h"
+#include "invoke/http_errand.h"
 
 #define HEAD_BYTES 256U /* of what we write ourselves, at most */
 #define RETRY_AFTER_S "1"
@@ -187,6 +188,10 @@ void http_respond(struct http_request *request, int status, const char *content_
     assert(request->state == HTTP_REQUEST_HANDLED);
     assert(status >= 200 && status <= 599);
 
+    if (request->errand != NULL) {
+        http_errand_respond(request->errand, status, content_type, body);
+        return;
+    }
     if (request->connection == NULL) {
         http_request_release(request);
         return;
@@ -207,7 +212,12 @@ void http_request_refuse(struct http_request *request, int status, const char *r
         http_add_header(request, "retry-after", bytes_of_text(RETRY_AFTER_S));
     }
     request->is_keep_alive = false;
-    respond(request, status, "application/json", bytes_of(body, (size_t)len));
+    if (request->errand != NULL) {
+        http_errand_respond(request->errand, status, "application/json",
+                            bytes_of(body, (size_t)len));
+    } else {
+        respond(request, status, "application/json", bytes_of(body, (size_t)len));
+    }
 }
 
 /* --- answers in pieces --------------------------------------------------------- */
@@ -224,6 +234,10 @@ void http_begin(struct http_request *request, int status, const char *content_ty
     struct buf *answer;
 
     assert(status >= 200 && status <= 599);
+    if (request->errand != NULL) {
+        http_errand_begin(request->errand, status, content_type);
+        return;
+    }
     http_request_move(request, HTTP_REQUEST_STREAMING);
     if (request->connection == NULL) {
         return;
@@ -244,25 +258,27 @@ void http_begin(struct http_request *request, int status, const char *content_ty
     turn(request, answer);
 }
 
-static bool refuse_piece(struct http_request *request)
+void http_request_cut(struct http_request *request)
 {
     request->is_cut = true;
     request->is_gone_told = true; /* by our "no" */
-    if (request->connection != NULL) {
+    if (request->errand != NULL) {
+        http_errand_cut(request->errand);
+    } else if (request->connection != NULL) {
         http_connection_break(request->connection);
     }
-    return false;
 }
 
-bool http_send(struct http_request *request, struct bytes piece)
+static bool may_send(struct http_request *request)
+{
+    return request->connection != NULL &&
+           http_connection_unread(request->connection, request) <= HTTP_UNREAD_BYTES_MAX;
+}
+
+static bool send_piece(struct http_request *request, struct bytes piece)
 {
     struct buf *answer;
 
-    assert(request->state == HTTP_REQUEST_STREAMING && !request->is_cut);
-    if (request->connection == NULL ||
-        http_connection_unread(request->connection, request) > HTTP_UNREAD_BYTES_MAX) {
-        return refuse_piece(request);
-    }
     if (piece.len == 0 || request->is_head) {
         return true;
     }
@@ -276,14 +292,37 @@ bool http_send(struct http_request *request, struct bytes piece)
         buf_append(answer, "\r\n", 2);
     }
     if (answer->failed) {
-        return refuse_piece(request);
+        return false;
     }
     http_connection_answered(request->connection);
     return true;
 }
 
+bool http_send(struct http_request *request, struct bytes piece)
+{
+    bool is_sent;
+
+    assert(request->state == HTTP_REQUEST_STREAMING && !request->is_cut);
+    is_sent = (request->errand != NULL) ? http_errand_send(request->errand, piece)
+                                        : may_send(request) && send_piece(request, piece);
+    if (!is_sent) {
+        http_request_cut(request);
+    }
+    return is_sent;
+}
+
+void http_request_send(struct http_request *request, struct bytes piece)
+{
+    if (request->connection != NULL && !send_piece(request, piece)) {
+        http_connection_break(request->connection);
+    }
+}
+
 size_t http_unread(struct http_request *request)
 {
+    if (request->errand != NULL) {
+        return http_errand_unread(request->errand);
+    }
     return (request->connection == NULL) ? 0 : http_connection_unread(request->connection, request);
 }
 
@@ -292,7 +331,9 @@ void http_call_when_read(struct http_request *request, size_t below, void (*on_r
     assert(request->state == HTTP_REQUEST_STREAMING && below > 0);
     request->unread_below = below;
     request->on_read = on_read;
-    if (request->connection != NULL) {
+    if (request->errand != NULL) {
+        http_errand_call_when_read(request->errand, below);
+    } else if (request->connection != NULL) {
         http_connection_visit_later(request->connection);
     }
 }
@@ -303,6 +344,10 @@ void http_end(struct http_request *request)
 
     assert(request->state == HTTP_REQUEST_STREAMING);
     request->on_read = NULL;
+    if (request->errand != NULL) {
+        http_errand_end(request->errand);
+        return;
+    }
     if (request->connection == NULL) {
         http_request_release(request);
         return;

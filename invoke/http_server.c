@@ -8,9 +8,12 @@
 #include "engine/base/err.h"
 #include "engine/base/mem.h"
 #include "invoke/http_connection.h"
+#include "invoke/http_errand.h"
+#include "invoke/http_loop.h"
 
 #define TICK_MS_MIN 10U
 #define TICK_MS_MAX 1000U
+#define FREE_REQUESTS_MAX 1024U /* of all threads together */
 
 const struct http_limits http_limits_default = {
     .connections_max = 10000,
@@ -50,6 +53,19 @@ static void flush(uv_check_t *flusher)
     if (list_is_empty(&server->dirty)) {
         (void)uv_check_stop(&server->flusher);
         (void)uv_idle_stop(&server->waker);
+    }
+    if (server->carrier != NULL) {
+        http_post_flush(&server->carrier->to_home);
+    } else if (!list_is_empty(&server->loops)) {
+        http_loops_flush(server); /* which may have us called again */
+    }
+}
+
+void http_server_wake(struct http_server *server)
+{
+    if (!server->is_ending) {
+        (void)uv_check_start(&server->flusher, flush);
+        (void)uv_idle_start(&server->waker, stay_awake);
     }
 }
 
@@ -142,15 +158,13 @@ void http_server_join(struct http_server *server, struct list *connection)
     http_server_keep_ticking(server);
 }
 
-static void maybe_end(struct http_server *server);
-
 void http_server_forget(struct http_server *server)
 {
     server->connection_count--;
     if (!retry_listeners(server) && server->connection_count == 0) {
         (void)uv_timer_stop(&server->ticker);
     }
-    maybe_end(server);
+    http_server_maybe_end(server);
 }
 
 /* --- the input that all share ---------------------------------------------------- */
@@ -187,9 +201,10 @@ void http_server_maybe_free(struct http_server *server)
         return;
     }
     http_requests_destroy(&server->free_requests);
-    table_fini(&server->addresses);
+    if (server->census == &server->own) {
+        http_census_fini(&server->own);
+    }
     input_release(server->input);
-    http_tls_context_destroy(server->tls);
     mem_free(server);
 }
 
@@ -223,9 +238,10 @@ static void after_ticker_close(uv_handle_t *handle)
     http_server_handle_closed(container_of(handle, struct http_server, ticker));
 }
 
-static void maybe_end(struct http_server *server)
+void http_server_maybe_end(struct http_server *server)
 {
-    if (!server->is_closing || server->is_ending || server->connection_count > 0) {
+    if (!server->is_closing || server->is_ending || server->connection_count > 0 ||
+        !list_is_empty(&server->loops)) {
         return;
     }
     server->is_ending = true;
@@ -248,7 +264,8 @@ void http_server_close(struct http_server *server, void *arg, http_close_cb cb)
     list_for_each (item, &server->connections) {
         http_connection_part(connection_of(item));
     }
-    maybe_end(server);
+    http_loops_close(server);
+    http_server_maybe_end(server);
 }
 
 void http_server_kill(struct http_server *server)
@@ -259,6 +276,7 @@ void http_server_kill(struct http_server *server)
     list_for_each (item, &server->connections) {
         http_connection_kill(connection_of(item));
     }
+    http_loops_kill(server);
 }
 
 /* --- TLS --------------------------------------------------------------------------- */
@@ -270,8 +288,7 @@ int http_server_use_tls(struct http_server *server, const char *certificate_path
     int r = http_tls_context_create(&context, certificate_path, key_path);
 
     if (r == 0) {
-        http_tls_context_destroy(server->tls);
-        server->tls = context;
+        http_census_set_tls(server->census, context);
     }
     return r;
 }
@@ -286,15 +303,16 @@ static void ignore_sigpipe(void)
     (void)sigaction(SIGPIPE, &action, NULL); /* it fails only for a bad number */
 }
 
-int http_server_create(struct http_server **ret_server, uv_loop_t *loop,
-                       const struct http_limits *limits, void *arg, http_admit admit,
-                       http_handle handle)
+/* Takes over the input. */
+static int create(struct http_server **ret_server, uv_loop_t *loop, struct http_input *input,
+                  const struct http_limits *limits)
 {
-    struct http_server *server = mem_calloc(1, sizeof *server);
-    struct http_input *input = (server != NULL) ? input_acquire() : NULL;
+    struct http_server *server = (input != NULL) ? mem_calloc(1, sizeof *server) : NULL;
 
-    if (input == NULL) {
-        mem_free(server);
+    if (server == NULL) {
+        if (input != NULL) {
+            input_release(input);
+        }
         return ERR(ERR_NOMEM, "HTTP server");
     }
     assert(limits->pipeline_max > 0 && limits->connections_max > 0);
@@ -302,16 +320,62 @@ int http_server_create(struct http_server **ret_server, uv_loop_t *loop,
     server->loop = loop;
     server->input = input;
     server->limits = *limits;
-    server->arg = arg;
-    server->admit = admit;
-    server->handle = handle;
+    server->free_requests_max = FREE_REQUESTS_MAX;
     list_init(&server->connections);
     list_init(&server->free_requests);
     list_init(&server->dirty);
+    list_init(&server->loops);
     (void)uv_check_init(loop, &server->flusher); /* these three always succeed */
     (void)uv_idle_init(loop, &server->waker);
     (void)uv_timer_init(loop, &server->ticker);
     server->handle_count = 3;
     *ret_server = server;
     return 0;
+}
+
+int http_server_create(struct http_server **ret_server, uv_loop_t *loop,
+                       const struct http_limits *limits, void *arg, http_admit admit,
+                       http_handle handle)
+{
+    int r = create(ret_server, loop, input_acquire(), limits);
+
+    if (r == 0) {
+        struct http_server *server = *ret_server;
+
+        http_census_init(&server->own);
+        server->census = &server->own;
+        server->arg = arg;
+        server->admit = admit;
+        server->handle = handle;
+    }
+    return r;
+}
+
+int http_server_create_carrier(struct http_server **ret_server, struct http_loop *loop)
+{
+    struct http_server *home = loop->home;
+    struct http_input *input = mem_calloc(1, sizeof *input);
+    int r;
+
+    if (input != NULL) {
+        input->user_count = 1;
+    }
+    r = create(ret_server, &loop->uv, input, &home->limits);
+    if (r == 0) {
+        struct http_server *server = *ret_server;
+
+        server->census = home->census;
+        server->free_requests_max /= home->thread_count;
+        server->carrier = loop;
+        server->arg = loop;
+        server->admit = http_carry_admit;
+        server->handle = http_carry_handle;
+    }
+    return r;
+}
+
+void http_server_use_threads(struct http_server *server, unsigned count)
+{
+    assert(count <= HTTP_THREADS_MAX);
+    server->thread_count = count;
 }

@@ -2,14 +2,17 @@
  *
  * Answers made during one turn of the loop are written together at its end: a
  * connection with something to do is put on `dirty`, and the check handle visits
- * each once. The idle handle keeps the loop from sleeping before it does. */
+ * each once. The idle handle keeps the loop from sleeping before it does. What is for the
+ * loops of other threads is handed over there too. */
 #ifndef INVOKE_HTTP_SERVER_H
 #define INVOKE_HTTP_SERVER_H
 
 #include "engine/base/list.h"
 #include "engine/base/table.h"
 #include "invoke/http.h"
-#include "invoke/http_tls.h"
+#include "invoke/http_census.h"
+
+struct http_loop;
 
 enum {
     HTTP_LISTENERS_MAX = 8,
@@ -43,15 +46,14 @@ struct http_server {
 
     struct list connections;
     uint32_t connection_count; /* open or still being closed */
-    uint32_t tcp_count;        /* of them, within the limit */
-    uint32_t unix_count;       /* likewise: one kind never keeps the other out */
-    uint32_t refused_count;    /* the rest */
-    struct table addresses;    /* http_address.h */
 
     struct list free_requests;
     unsigned free_request_count;
+    unsigned free_requests_max;
     uint32_t request_count; /* not yet released, with or without a connection */
-    uint64_t buffered_bytes;
+
+    struct http_census *census; /* `own`, or that of the server whose thread this is */
+    struct http_census own;
 
     struct list dirty;
     uv_check_t flusher;
@@ -69,7 +71,11 @@ struct http_server {
     http_close_cb close_cb;
 
     struct http_input *input;
-    struct http_tls_context *tls; /* of TCP connections to come; NULL: none */
+
+    unsigned thread_count;     /* of http_server_use_threads() */
+    struct list loops;         /* the threads that run: http_loop.h */
+    int port;                  /* that they listen at */
+    struct http_loop *carrier; /* this server is one thread's, or NULL */
 };
 
 /* What was read last. Nobody needs it beyond the callback of that read, so the servers
@@ -79,6 +85,16 @@ struct http_input {
     uint8_t bytes[HTTP_READ_BYTES];
     uint8_t opened[HTTP_READ_BYTES + HTTP_TLS_RECORD_BYTES_MAX]; /* the same, out of TLS */
 };
+
+/* A server for a thread of `loop`'s home, with an input of its own. Called by the home's
+ * thread, before the other one runs. */
+int http_server_create_carrier(struct http_server **ret_server, struct http_loop *loop);
+
+/* Has flush() called at the end of this turn. */
+void http_server_wake(struct http_server *server);
+
+/* Ends a closed server that has no connections and threads any more. */
+void http_server_maybe_end(struct http_server *server);
 
 /* Has the connection visited at the end of this turn. Its `dirty` link is used. */
 void http_server_flush_later(struct http_server *server, struct list *dirty);

@@ -56,7 +56,7 @@ static long control(BIO *bio, int command, long number, void *pointer)
     return (command == BIO_CTRL_FLUSH) ? 1 : 0;
 }
 
-/* Made once, by the loop's thread, and kept. */
+/* Made with the first context, before any other thread can have one, and kept. */
 static BIO_METHOD *ends(void)
 {
     static BIO_METHOD *method;
@@ -277,7 +277,7 @@ int http_tls_context_create(struct http_tls_context **ret_context, const char *c
         return ERR(ERR_NOMEM, "TLS");
     }
     context->ssl = SSL_CTX_new(TLS_server_method());
-    if (context->ssl == NULL || !set_up(context->ssl)) {
+    if (context->ssl == NULL || ends() == NULL || !set_up(context->ssl)) {
         r = ERR(ERR_SYSTEM, "TLS: %s", reason());
     }
     r = (r == 0) ? load(context->ssl, certificate_path, key_path) : r;

@@ -3,7 +3,8 @@
  * It knows no sockets. What was read goes through http_tls_open(); what is to be written
  * goes through http_tls_seal() into `output`, which the caller writes, also where the
  * handshake alone has something to say. A context is a certificate and its key; sessions
- * begun with one go on when the server gets another. */
+ * begun with one go on when the server gets another. Contexts are made by one thread; any
+ * thread may begin a session with one, and has it for itself. */
 #ifndef INVOKE_HTTP_TLS_H
 #define INVOKE_HTTP_TLS_H
 

@@ -1,6 +1,6 @@
 /* A server to aim a load generator at: answers each request with a small JSON body.
  *
- *     bench_http 127.0.0.1:9100 [SECONDS] &
+ *     bench_http 127.0.0.1:9100 [SECONDS [THREADS [CERTIFICATE KEY [SOCKET]]]] &
  *     wrk -t1 -c64 -d5s http://127.0.0.1:9100/2025-12-01/functions
  *
  * After SECONDS (60) it closes and prints what it served and what that cost. */
@@ -64,15 +64,24 @@ static void report(void)
            (user + system) * 1e6 / (double)(request_count + 1), usage.ru_maxrss);
 }
 
+static bool listen_at(const char *address, unsigned threads)
+{
+    http_server_use_threads(server, threads);
+    return http_listen_tcp(server, address) == 0;
+}
+
 int main(int argc, char **argv)
 {
     uv_loop_t *loop = uv_default_loop();
     uint64_t seconds = (argc > 2) ? strtoul(argv[2], NULL, 10) : 60;
+    unsigned threads = (argc > 3) ? (unsigned)strtoul(argv[3], NULL, 10) : 0;
 
-    if (argc < 2 ||
+    if (argc < 2 || threads > HTTP_THREADS_MAX ||
         http_server_create(&server, loop, &http_limits_default, NULL, admit, handle) != 0 ||
-        http_listen_tcp(server, argv[1]) != 0) {
-        (void)fprintf(stderr, "usage: bench_http ADDRESS [SECONDS]\n");
+        (argc > 5 && http_server_use_tls(server, argv[4], argv[5]) != 0) ||
+        !listen_at(argv[1], threads) || (argc > 6 && http_listen_unix(server, argv[6]) != 0)) {
+        (void)fprintf(stderr,
+                      "usage: bench_http ADDRESS [SECONDS [THREADS [CERTIFICATE KEY [SOCKET]]]]\n");
         return 2;
     }
     (void)uv_timer_init(loop, &ending);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "engine/base/err.h"
+#include "invoke/http_server.h"
 
 /* --- the server ---------------------------------------------------------------- */
 
@@ -71,11 +72,20 @@ static void note_close(void *arg)
     f->server = NULL;
 }
 
+unsigned fixture_threads(void)
+{
+    const char *threads = getenv("HTTP_TEST_THREADS");
+
+    return (threads != NULL) ? (unsigned)strtoul(threads, NULL, 10) : 0;
+}
+
 void fixture_open(struct fixture *f, const struct http_limits *limits)
 {
     *f = (struct fixture){.limits = *limits, .body_bytes_max = 1 << 20};
+    f->thread_count = (int)fixture_threads();
     assert_int_equal(uv_loop_init(&f->loop), 0);
     assert_int_equal(http_server_create(&f->server, &f->loop, &f->limits, f, admit, handle), 0);
+    http_server_use_threads(f->server, (unsigned)f->thread_count);
     assert_int_equal(http_listen_tcp(f->server, "127.0.0.1:0"), 0);
     (void)snprintf(f->dir, sizeof f->dir, "/tmp/test_http.XXXXXX");
     assert_non_null(mkdtemp(f->dir));
@@ -95,6 +105,17 @@ void fixture_close(struct fixture *f)
     assert_int_equal(uv_loop_close(&f->loop), 0);
     assert_int_equal(access(f->path, F_OK), -1); /* its file went with it */
     assert_int_equal(rmdir(f->dir), 0);
+}
+
+unsigned fixture_connections(struct fixture *f)
+{
+    struct http_census *census = f->server->census;
+    unsigned count;
+
+    uv_mutex_lock(&census->lock);
+    count = census->tcp_count;
+    uv_mutex_unlock(&census->lock);
+    return count;
 }
 
 void fixture_reopen(struct fixture *f, const struct http_limits *limits)
@@ -211,6 +232,8 @@ static const char *find(struct bytes text, const char *wanted)
     return (text.data != NULL) ? memmem(text.data, text.len, wanted, strlen(wanted)) : NULL;
 }
 
+#define CHUNK_LINE_MAX 64U /* a sanitizer looks at all that may be searched */
+
 /* Decodes in place. Returns the bytes it took, or 0 when the last is missing. */
 static size_t take_chunks(uint8_t *data, size_t len, size_t *ret_body_len)
 {
@@ -218,7 +241,8 @@ static size_t take_chunks(uint8_t *data, size_t len, size_t *ret_body_len)
     size_t body_len = 0;
 
     for (;;) {
-        const char *line = find(bytes_of(data + at, len - at), "\r\n");
+        size_t near = (len - at < CHUNK_LINE_MAX) ? len - at : CHUNK_LINE_MAX;
+        const char *line = find(bytes_of(data + at, near), "\r\n");
         size_t size;
         size_t start;
 

@@ -25,6 +25,7 @@ struct fixture {
     char dir[64];
     char path[96]; /* of the unix socket */
     size_t body_bytes_max;
+    int thread_count; /* of HTTP_TEST_THREADS: the same tests, with the server in threads */
     int admitted;
     int handled;
     int gone;
@@ -38,11 +39,23 @@ struct fixture {
     void (*on_handle)(struct fixture *f, struct http_request *request); /* or NULL: answers */
 };
 
+/* HTTP_TEST_THREADS, or 0. */
+unsigned fixture_threads(void);
+
 /* With limits of its own: set_up() uses the default ones. */
 void fixture_open(struct fixture *f, const struct http_limits *limits);
 void fixture_close(struct fixture *f);
 int set_up(void **state);
 int tear_down(void **state);
+/* For a test that looks into the server's own connections, which with threads it may not. */
+#define NOT_WITH_THREADS(f)                                                                        \
+    do {                                                                                           \
+        if ((f)->thread_count > 0) {                                                               \
+            skip();                                                                                \
+        }                                                                                          \
+    } while (0)
+/* Those of TCP, within the limit. */
+unsigned fixture_connections(struct fixture *f);
 /* The same again, with other limits. */
 void fixture_reopen(struct fixture *f, const struct http_limits *limits);
 

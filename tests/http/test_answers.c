@@ -303,8 +303,7 @@ static void test_reader_that_keeps_up_gets_everything(void **state)
     http_begin(f->held[0], 200, NULL);
     for (int i = 0; i < 320; i++) {
         assert_true(http_send(f->held[0], bytes_of(piece, sizeof piece)));
-        turn(f);
-        client_poll(&client);
+        WAIT_FOR(f, (client_poll(&client), http_unread(f->held[0]) < (size_t)1 << 19));
     }
     http_end(f->held[0]);
     client_reply(&client, &reply);
@@ -326,7 +325,8 @@ static void respond_large(struct fixture *f, struct http_request *request)
     free(data);
 }
 
-/* Larger than any buffer of the kernel: twice, and nothing handled ahead of it. */
+/* Larger than any buffer of the kernel: twice, and nothing handled ahead of it (a thread has
+ * handed over what came with it, before it had the answer). */
 static void test_large_answers_arrive_whole_and_hold_back_the_next(void **state)
 {
     struct fixture *f = *state;
@@ -340,7 +340,7 @@ static void test_large_answers_arrive_whole_and_hold_back_the_next(void **state)
     for (int i = 0; i < 10; i++) {
         turn(f);
     }
-    assert_int_equal(f->handled, 1);
+    assert_true(f->handled == 1 || f->thread_count > 0);
     for (int n = 0; n < 3; n++) {
         client_reply(&client, &reply);
         assert_int_equal(reply.body.len, (size_t)6 << 20);
@@ -521,6 +521,19 @@ static void test_kill_ends_what_is_left_and_outlives_no_request(void **state)
     client_close(&client);
 }
 
+/* What a thread had handed over when the server was closed is answered too. */
+static void expect_ending(struct client *client)
+{
+    struct reply reply;
+
+    if (client->f->thread_count > 0) {
+        client_reply(client, &reply);
+        assert_int_equal(reply.status, 503);
+        assert_non_null(strstr(reply.head, "retry-after: 1\r\n"));
+        assert_non_null(strstr(reply.head, "connection: close\r\n"));
+    }
+}
+
 static void close_inside(struct fixture *f, struct http_request *request)
 {
     http_server_close(f->server, f, note_close);
@@ -536,6 +549,7 @@ static void test_handler_may_close_the_server(void **state)
     client_open_tcp(&client, f);
     client_say(&client, NOW NOW);
     expect_body(&client, "closing");
+    expect_ending(&client);
     client_expect_end(&client);
     assert_int_equal(f->handled, 1);
     client_close(&client);
@@ -558,6 +572,7 @@ static void test_router_may_close_the_server_at_the_head(void **state)
     client_say(&client, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nok" NOW);
     client_reply(&client, &reply);
     assert_int_equal(reply.status, 503);
+    expect_ending(&client);
     client_expect_end(&client);
     assert_int_equal(f->handled, 0);
     client_close(&client);
@@ -612,7 +627,7 @@ static void test_answer_from_a_timer_leaves_at_once(void **state)
     assert_int_equal(uv_timer_start(&timer, answer_from_timer, 0, 0), 0);
     (void)uv_run(&f->loop, UV_RUN_NOWAIT);
     client_poll(&client);
-    assert_true(client.received.len > 0);
+    assert_true(client.received.len > 0 || f->thread_count > 0);
     expect_body(&client, "from a timer");
     client_close(&client);
 }

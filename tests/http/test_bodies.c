@@ -186,7 +186,7 @@ static void check_large(struct fixture *f, const char *head, const struct buf *b
     WAIT_FOR(f, stream.ends == 1 || stream.body.len == body->len);
     assert_true(bytes_equal(buf_bytes(&stream.body), buf_bytes(body)));
     assert_true(stream.largest <= PIECE_BYTES_MAX);
-    assert_int_equal(f->server->buffered_bytes, 0);
+    assert_int_equal(atomic_load(&f->server->census->buffered_bytes), 0);
     assert_true(stream.request->body.cap <= PIECE_BYTES_MAX * 2);
     if (stream.ends == 0) {
         client_say(&client, "\r\n0\r\n\r\n");
@@ -338,7 +338,7 @@ static void test_nothing_is_read_before_it_is_wanted(void **state)
     WAIT_FOR(f, stream.request != NULL);
     sent = send_until_full(&client, &body);
     assert_true(sent < body.len);
-    assert_true(only_connection(f)->input.cap <= 2 * PIECE_BYTES_MAX);
+    assert_true(f->thread_count > 0 || only_connection(f)->input.cap <= 2 * PIECE_BYTES_MAX);
     assert_int_equal(stream.request->body.len, 0);
     http_read_body(stream.request, on_body);
     client_send(&client, (const char *)body.data + sent, body.len - sent);
@@ -390,6 +390,7 @@ static void test_pausing_at_each_piece_loses_nothing(void **state)
     stream.on_piece = pause_here;
     client_open_tcp(&client, f);
     client_say(&client, HEAD "Content-Length: 1048576\r\n\r\n");
+    WAIT_FOR(f, stream.request != NULL);
     for (size_t at = 0; at < body.len; at += 4096) {
         client_send(&client, (const char *)body.data + at, 4096);
         http_resume_body(stream.request);
@@ -490,6 +491,7 @@ static void test_body_has_no_deadline(void **state)
     struct http_connection *connection;
     struct client client;
 
+    NOT_WITH_THREADS(f);
     client_open_tcp(&client, f);
     client_say(&client, CHUNKED "5\r\nhe");
     WAIT_FOR(f, stream.body.len == 2);
@@ -606,13 +608,17 @@ static void test_answer_before_the_end_is_the_last(void **state)
 {
     struct fixture *f = *state;
     struct client client;
+    struct reply reply;
 
     client_open_tcp(&client, f);
     client_say(&client, CHUNKED "5\r\nhello\r\n");
     WAIT_FOR(f, stream.body.len == 5);
     answer(413, "enough");
+    client_reply(&client, &reply);
+    assert_int_equal(reply.status, 413);
+    assert_non_null(strstr(reply.head, "connection: close\r\n"));
     client_say(&client, "5\r\nhello\r\n0\r\n\r\n" NEXT);
-    expect_reply(&client, 413, true);
+    client_expect_end(&client);
     assert_int_equal(stream.body.len, 5);
     assert_int_equal(stream.ends + stream.cuts + stream.gone, 0);
     assert_int_equal(f->handled, 1);
@@ -666,9 +672,9 @@ static void test_long_answer_may_end_before_the_body_does(void **state)
     WAIT_FOR(f, stream.body.len == 5);
     http_begin(stream.request, 200, NULL);
     http_end(stream.request);
-    client_say(&client, "5\r\nhello\r\n0\r\n\r\n" NEXT);
     client_reply(&client, &reply);
     assert_int_equal(reply.status, 200);
+    client_say(&client, "5\r\nhello\r\n0\r\n\r\n" NEXT);
     client_expect_end(&client);
     assert_int_equal(f->handled, 1);
     client_close(&client);

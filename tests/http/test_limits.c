@@ -363,7 +363,7 @@ static void test_slowloris_gets_408(void **state)
     while (client.received.len == 0) {
         client_say(&client, "A: b\r\n");
         client_poll(&client);
-        assert_false(client.is_ended);
+        assert_true(client.received.len > 0 || !client.is_ended);
     }
     expect_408(&client);
 }
@@ -493,6 +493,7 @@ static void test_head_has_five_seconds(void **state)
     struct fixture *f = *state;
     struct client client;
 
+    NOT_WITH_THREADS(f);
     client_open_tcp(&client, f);
     client_say(&client, "G");
     WAIT_FOR(f, f->server->connection_count == 1 && f->server->request_count == 1);
@@ -508,11 +509,12 @@ static void test_body_has_five_seconds_and_then_its_rate(void **state)
     struct client client;
     char body[101] = {0};
 
+    NOT_WITH_THREADS(f);
     memset(body, 'a', 100);
     client_open_tcp(&client, f);
     client_say(&client, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 200\r\n\r\n");
     client_say(&client, body);
-    WAIT_FOR(f, f->server->buffered_bytes == 100);
+    WAIT_FOR(f, atomic_load(&f->server->census->buffered_bytes) == 100);
     assert_int_equal(state_at(f, 5000), HTTP_CONNECTION_OPEN);
     assert_int_equal(state_at(f, 5098), HTTP_CONNECTION_OPEN);
     assert_int_equal(state_at(f, 5099), HTTP_CONNECTION_LAST);
@@ -524,6 +526,7 @@ static void test_idle_connection_has_sixty_seconds(void **state)
     struct fixture *f = *state;
     struct client client;
 
+    NOT_WITH_THREADS(f);
     client_open_tcp(&client, f);
     ask_on(&client);
     assert_int_equal(state_at(f, 59999), HTTP_CONNECTION_OPEN);

@@ -184,6 +184,7 @@ static void test_handshake_has_five_seconds_in_all(void **state)
     struct secure secure;
     uint64_t since_ms;
 
+    NOT_WITH_THREADS(f);
     secure_open(&secure, f);
     WAIT_FOR(f, f->server->connection_count == 1);
     since_ms = only_connection(f)->since_ms;
@@ -200,6 +201,7 @@ static void test_idle_session_has_sixty_seconds(void **state)
     struct fixture *f = *state;
     struct secure secure;
 
+    NOT_WITH_THREADS(f);
     secure_connect(&secure, f);
     secure_ask(&secure);
     assert_int_equal(state_at(f, 59999), HTTP_CONNECTION_OPEN);
@@ -321,6 +323,7 @@ static void test_flood_of_key_updates_ends(void **state)
     size_t most = 0;
     int tries = 0;
 
+    NOT_WITH_THREADS(f);
     secure_connect(&secure, f);
     secure_ask(&secure);
     connection = only_connection(f);
@@ -381,7 +384,7 @@ static void test_close_answers_and_says_goodbye(void **state)
     secure_send(&busy, LATER, strlen(LATER));
     WAIT_FOR(f, f->held_count == 1);
     secure_open(&begun, f);
-    WAIT_FOR(f, f->server->connection_count == 2);
+    WAIT_FOR(f, fixture_connections(f) == 2);
     http_server_close(f->server, f, note_close);
     http_respond(f->held[0], 200, "text/plain", bytes_of_text("the last"));
     WAIT_FOR(f, has_received(&busy, "the last") && busy.is_ended);
@@ -449,6 +452,7 @@ static void test_each_allocation_may_fail(void **state)
     struct fixture *f = *state;
     long n = 0;
 
+    NOT_WITH_THREADS(f);
     err_set_sink(ignore_error);
     assert_true(try_asking(f));
     mem_set_hook(may_allocate);

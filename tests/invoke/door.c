@@ -44,6 +44,7 @@ int door_set_up(void **state)
     assert_int_equal(http_server_create(&f->server, &f->loop, &f->limits, &door->service,
                                         router_admit, router_handle),
                      0);
+    http_server_use_threads(f->server, fixture_threads());
     assert_int_equal(http_listen_tcp(f->server, "127.0.0.1:0"), 0);
     assert_int_equal(http_listen_unix(f->server, f->path), 0);
     client_open_unix(&door->client, f);
