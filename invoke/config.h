@@ -46,6 +46,7 @@ struct config {
     /* [http] */
     char *tls_certificate; /* NULL: TCP without TLS */
     char *tls_key;
+    uint32_t http_threads; /* 0: the main loop reads TCP too */
 
     /* [journal] */
     uint64_t log_map_bytes;

@@ -64,6 +64,7 @@ const struct config_key config_keys[] = {
 
     {"http", "tls_certificate", CONFIG_TEXT, AT(tls_certificate), 0, 0, NULL, true},
     {"http", "tls_key", CONFIG_TEXT, AT(tls_key), 0, 0, NULL, true},
+    {"http", "threads", CONFIG_NUMBER, AT(http_threads), 0, HTTP_THREADS_MAX, NULL, false},
 
     {"journal", "log_map_mb", CONFIG_MEGABYTES, AT(log_map_bytes), 16, MB_MAX, NULL, false},
     {"journal", "views_map_mb", CONFIG_MEGABYTES, AT(views_map_bytes), 16, MB_MAX, NULL, false},

@@ -75,6 +75,9 @@ int doors_open(struct doors *doors, struct service *service, const struct config
     doors->timer.data = doors;
     (void)snprintf(doors->address, sizeof doors->address, "off");
     r = (r == 0) ? use_tls(doors, config) : r;
+    if (r == 0) {
+        http_server_use_threads(doors->server, config->http_threads);
+    }
     r = (r == 0) ? http_listen_unix(doors->server, config->socket) : r;
     if (r == 0 && config->listen != NULL) {
         r = http_listen_tcp(doors->server, config->listen);
