@@ -21,6 +21,7 @@ void config_init(struct config *ret_config)
                                   .core = options.core,
                                   .pool = options.pool,
                                   .http = http_limits_default,
+                                  .guest_bytes_max = (uint64_t)1 << 30,
                                   .hot_max = options.hot_max,
                                   .log_file_bytes_max = options.log_file_bytes_max,
                                   .payload_cache_bytes_max = options.payload_cache_bytes_max,

@@ -39,6 +39,7 @@ struct config {
     struct core_limits core;
     struct pool_options pool;
     struct http_limits http;
+    uint64_t guest_bytes_max; /* that all environments together make the daemon hold */
     uint32_t hot_max;
     uint64_t log_file_bytes_max;
     uint64_t payload_cache_bytes_max;

@@ -61,6 +61,10 @@ const struct config_key config_keys[] = {
      false},
     {"limits", "buffered_mb_max", CONFIG_MEGABYTES, AT(http.buffered_bytes_max), 8, MB_MAX, NULL,
      false},
+    {"limits", "unread_mb_max", CONFIG_MEGABYTES, AT(http.unread_bytes_max), 8, MB_MAX, NULL,
+     false},
+    {"limits", "environments_held_mb_max", CONFIG_MEGABYTES, AT(guest_bytes_max), 8, MB_MAX, NULL,
+     false},
 
     {"http", "tls_certificate", CONFIG_TEXT, AT(tls_certificate), 0, 0, NULL, true},
     {"http", "tls_key", CONFIG_TEXT, AT(tls_key), 0, 0, NULL, true},

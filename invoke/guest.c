@@ -11,6 +11,7 @@
 #define RUNTIME "/2018-06-01/runtime"
 #define BODY_BYTES ((uint64_t)16 << 20)
 #define BODIES_BYTES_MAX ((uint64_t)256 << 20)
+#define RESERVE_BYTES ((uint64_t)1 << 20) /* whatever its neighbours do */
 
 /* --- answers -------------------------------------------------------------------------- */
 
@@ -254,22 +255,26 @@ static void handle(void *arg, struct http_request *request)
 
 /* What a function can make the daemon hold grows with what it may run at once: AWS's SDK has
  * up to 50 connections, and a checkpoint at most 15 MiB. */
-static struct http_limits limits_of(const struct function_revision *revision)
+static struct http_limits limits_of(struct service *service,
+                                    const struct function_revision *revision)
 {
     uint32_t concurrency = revision->config.concurrency + (revision->config.concurrency == 0);
     uint64_t bytes = (uint64_t)(concurrency + 1) * BODY_BYTES;
 
+    bytes = (bytes < BODIES_BYTES_MAX) ? bytes : BODIES_BYTES_MAX;
     return (struct http_limits){.connections_max = 64 + 4 * concurrency,
                                 .pipeline_max = 16,
                                 .header_ms = 30000,
-                                .buffered_bytes_max =
-                                    (bytes < BODIES_BYTES_MAX) ? bytes : BODIES_BYTES_MAX,
+                                .buffered_bytes_max = bytes,
+                                .unread_bytes_max = bytes,
+                                .reserve_bytes = RESERVE_BYTES,
+                                .budget = &service->guest_budget,
                                 .trailer_bytes_max = 16384};
 }
 
 static void *open_guest(void *arg, struct place *place, int listener)
 {
-    const struct http_limits limits = limits_of(guest_revision(place));
+    const struct http_limits limits = limits_of(arg, guest_revision(place));
     struct guest *guest = mem_calloc(1, sizeof *guest);
 
     if (guest == NULL) {

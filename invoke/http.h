@@ -17,6 +17,7 @@
 
 struct http_server;
 struct http_request;
+struct http_budget;
 
 struct http_limits {
     uint32_t connections_max;    /* 10,000 of TCP, and as many of unix sockets */
@@ -27,6 +28,10 @@ struct http_limits {
                                     0: no limit, of either */
     uint32_t body_bytes_per_s;   /* 1,024 after the first `header_ms` */
     uint64_t buffered_bytes_max; /* of all request bodies together: 256 MiB */
+    uint64_t unread_bytes_max;   /* of all answers that clients have not read: 1 GiB; the
+                                    connection whose answer would be more is ended */
+    uint64_t reserve_bytes;      /* of either, beside `budget`; see http_budget.h */
+    struct http_budget *budget;  /* that bodies and answers of several servers share, or NULL */
     uint16_t trailer_bytes_max;  /* behind a chunked body, all of them; 0: refused */
 };
 extern const struct http_limits http_limits_default;

@@ -4,12 +4,18 @@
 
 #include "invoke/http.h"
 
-void http_census_init(struct http_census *census)
+void http_census_init(struct http_census *census, const struct http_limits *limits)
 {
     int r = uv_mutex_init(&census->lock); /* glibc's takes no memory */
 
     assert(r == 0);
     (void)r;
+    census->bodies.max = limits->buffered_bytes_max;
+    census->bodies.reserve = limits->reserve_bytes;
+    census->bodies.shared = limits->budget;
+    census->unread.max = limits->unread_bytes_max;
+    census->unread.reserve = limits->reserve_bytes;
+    census->unread.shared = limits->budget;
 }
 
 void http_census_fini(struct http_census *census)

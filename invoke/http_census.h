@@ -4,14 +4,14 @@
  * Any loop's thread calls any of these. Each limit holds over all of them together: a count is
  * taken and judged in one step, so two clients that come to two threads in the same moment
  * cannot both have the last place. The lock is taken when a client comes or goes, not for a
- * request; what bodies take is one atomic number. */
+ * request; what bodies and answers take is an atomic number each. */
 #ifndef INVOKE_HTTP_CENSUS_H
 #define INVOKE_HTTP_CENSUS_H
 
-#include <stdatomic.h>
 #include <uv.h>
 
 #include "invoke/http_address.h"
+#include "invoke/http_budget.h"
 #include "invoke/http_tls.h"
 
 struct http_census {
@@ -21,10 +21,12 @@ struct http_census {
     uint32_t refused_count;
     struct table addresses;       /* http_address.h */
     struct http_tls_context *tls; /* of TCP connections to come; NULL: none */
-    atomic_uint_fast64_t buffered_bytes;
+    struct http_budget bodies;    /* of requests, as far as they have come */
+    struct http_budget unread;    /* answers that wait for their clients to read */
 };
 
-void http_census_init(struct http_census *census);
+struct http_limits;
+void http_census_init(struct http_census *census, const struct http_limits *limits);
 void http_census_fini(struct http_census *census);
 
 /* Counts one more connection, until http_census_leave(). Returns whether it is within `max`. */
@@ -46,36 +48,5 @@ void http_census_set_tls(struct http_census *census, struct http_tls_context *co
 /* A session for a client that has come. False: without memory. `*ret_tls` NULL: no TLS. */
 bool http_census_begin_tls(struct http_census *census, struct http_tls **ret_tls);
 bool http_census_has_tls(struct http_census *census);
-
-/* Bytes of bodies: charged if all together stay within `max`. */
-static inline bool http_census_charge(struct http_census *census, uint64_t bytes, uint64_t max)
-{
-    uint64_t before;
-
-    if (bytes == 0) {
-        return true;
-    }
-    before = atomic_fetch_add_explicit(&census->buffered_bytes, bytes, memory_order_relaxed);
-    if (bytes <= max && before <= max - bytes) {
-        return true;
-    }
-    atomic_fetch_sub_explicit(&census->buffered_bytes, bytes, memory_order_relaxed);
-    return false;
-}
-
-static inline void http_census_discharge(struct http_census *census, uint64_t bytes)
-{
-    if (bytes > 0) {
-        atomic_fetch_sub_explicit(&census->buffered_bytes, bytes, memory_order_relaxed);
-    }
-}
-
-/* Whether so many could be charged now: promises nothing. */
-static inline bool http_census_has_room(struct http_census *census, uint64_t bytes, uint64_t max)
-{
-    uint64_t used = atomic_load_explicit(&census->buffered_bytes, memory_order_relaxed);
-
-    return used <= max && bytes <= max - used;
-}
 
 #endif /* INVOKE_HTTP_CENSUS_H */

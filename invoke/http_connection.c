@@ -57,6 +57,7 @@ static void destroy(struct http_connection *connection)
 {
     struct http_server *server = connection->server;
 
+    http_budget_give(&server->census->unread, connection->unread_bytes);
     buf_fini(&connection->input);
     buf_fini(&connection->output);
     buf_fini(&connection->writing);
@@ -345,7 +346,7 @@ static void finish(struct http_connection *connection)
 void http_connection_visit(struct http_connection *connection)
 {
     if (connection->is_broken || connection->output.failed ||
-        http_connection_write(connection) != 0) {
+        http_connection_write(connection) != 0 || !http_connection_keep_unread(connection)) {
         http_connection_kill(connection);
         return;
     }

@@ -59,6 +59,7 @@ struct http_connection {
     uint64_t since_ms; /* when its phase began: idle, head, body, linger */
     uint64_t write_ms; /* when writing last got on */
     size_t write_left;
+    uint64_t unread_bytes; /* counted in the census */
 
     struct http_address *address; /* NULL for a unix socket */
     uid_t peer_uid;
@@ -149,6 +150,9 @@ void http_body_stop(struct http_request *request);
 /* Gives the kernel what it takes. Returns 0, or what libuv says when the client
  * cannot be written to. */
 int http_connection_write(struct http_connection *connection);
+/* Counts what the client has not read yet. False: all clients together leave too much, and
+ * this one leaves more than before. */
+bool http_connection_keep_unread(struct http_connection *connection);
 /* Nothing has been written for as long as a connection may be idle. */
 bool http_connection_is_stuck(struct http_connection *connection, uint64_t now_ms);
 

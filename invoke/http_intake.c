@@ -66,8 +66,7 @@ static void expect_body(struct http_connection *connection)
     struct http_request *request = connection->receiving;
     uint64_t announced = connection->parser.body_bytes;
 
-    if (!http_census_has_room(connection->server->census, announced,
-                              connection->server->limits.buffered_bytes_max)) {
+    if (!http_budget_has_room(&connection->server->census->bodies, announced)) {
         http_connection_refuse(connection, 503, "Too many request bodies are being read.");
         return;
     }
@@ -150,8 +149,7 @@ static bool charge(struct http_connection *connection)
     struct http_request *request = connection->receiving;
     uint64_t more = request->body.len - request->charged_bytes;
 
-    if (!http_census_charge(connection->server->census, more,
-                            connection->server->limits.buffered_bytes_max)) {
+    if (!http_budget_take(&connection->server->census->bodies, more)) {
         return false;
     }
     request->charged_bytes += more;

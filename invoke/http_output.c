@@ -84,6 +84,35 @@ int http_connection_write(struct http_connection *connection)
     return write_out(connection, &tls->output);
 }
 
+/* What the kernel has not taken; behind it what waits for its turn. */
+static uint64_t unread_bytes(const struct http_connection *connection)
+{
+    uint64_t bytes = connection->output.len;
+    const struct list *item;
+
+    bytes += (connection->write_left > 0) ? connection->writing.len : 0;
+    bytes += (connection->tls != NULL) ? connection->tls->output.len : 0;
+    list_for_each (item, &connection->requests) {
+        bytes += container_of(item, const struct http_request, link)->answer.len;
+    }
+    return bytes;
+}
+
+bool http_connection_keep_unread(struct http_connection *connection)
+{
+    struct http_budget *budget = &connection->server->census->unread;
+    uint64_t before = connection->unread_bytes;
+    uint64_t now = unread_bytes(connection);
+
+    if (now <= before) {
+        http_budget_give(budget, before - now);
+    } else if (!http_budget_take(budget, now - before)) {
+        return false;
+    }
+    connection->unread_bytes = now;
+    return true;
+}
+
 bool http_connection_is_stuck(struct http_connection *connection, uint64_t now_ms)
 {
     size_t left = connection->socket.stream.write_queue_size;

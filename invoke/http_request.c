@@ -127,7 +127,7 @@ void http_request_release(struct http_request *request)
         http_carry_released(request);
     }
     list_remove(&request->link);
-    http_census_discharge(server->census, request->charged_bytes);
+    http_budget_give(&server->census->bodies, request->charged_bytes);
     server->request_count--;
     if (server->free_request_count < server->free_requests_max) {
         http_request_blank(request);

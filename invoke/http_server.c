@@ -23,6 +23,7 @@ const struct http_limits http_limits_default = {
     .idle_ms = 60000,
     .body_bytes_per_s = 1024,
     .buffered_bytes_max = (uint64_t)256 << 20,
+    .unread_bytes_max = (uint64_t)1 << 30,
 };
 
 static struct http_connection *connection_of(struct list *link)
@@ -342,7 +343,7 @@ int http_server_create(struct http_server **ret_server, uv_loop_t *loop,
     if (r == 0) {
         struct http_server *server = *ret_server;
 
-        http_census_init(&server->own);
+        http_census_init(&server->own, &server->limits);
         server->census = &server->own;
         server->arg = arg;
         server->admit = admit;

@@ -216,6 +216,7 @@ static int open_driver(struct server *server)
 static int open_service(struct server *server)
 {
     server->service = (struct service){.loop = &server->loop,
+                                       .guest_budget.max = server->config.guest_bytes_max,
                                        .driver = server->driver,
                                        .journal = server->journal,
                                        .verifier = server->verifier,

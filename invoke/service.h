@@ -5,6 +5,7 @@
 #include "engine/base/id.h"
 #include "engine/base/list.h"
 #include "engine/driver/driver.h"
+#include "invoke/http_budget.h"
 
 struct service {
     uv_loop_t *loop;
@@ -14,7 +15,8 @@ struct service {
     const char *region;
     const char *sandbox; /* launcher_summary() */
     int64_t started_ms;
-    struct list streams; /* answers without an end: struct log_stream.link */
+    struct http_budget guest_budget; /* of all environments together */
+    struct list streams;             /* answers without an end: struct log_stream.link */
 
     /* of the routes */
     struct prng prng; /* of request ids */

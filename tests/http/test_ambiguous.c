@@ -98,7 +98,7 @@ static void end(struct group *group, int cases_min)
     assert_int_equal(ask(group->f, "GET /good HTTP/1.1\r\n" HOST "\r\n"), 200);
     WAIT_FOR(group->f, group->server->connection_count == 0 && fixture_connections(group->f) == 0);
     assert_int_equal(group->server->request_count, 0);
-    assert_int_equal(atomic_load(&group->server->census->buffered_bytes), 0);
+    assert_int_equal(atomic_load(&group->server->census->bodies.used), 0);
     assert_true(mallinfo2().uordblks < group->used_before + (1 << 20));
 }
 

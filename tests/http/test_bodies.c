@@ -186,7 +186,7 @@ static void check_large(struct fixture *f, const char *head, const struct buf *b
     WAIT_FOR(f, stream.ends == 1 || stream.body.len == body->len);
     assert_true(bytes_equal(buf_bytes(&stream.body), buf_bytes(body)));
     assert_true(stream.largest <= PIECE_BYTES_MAX);
-    assert_int_equal(atomic_load(&f->server->census->buffered_bytes), 0);
+    assert_int_equal(atomic_load(&f->server->census->bodies.used), 0);
     assert_true(stream.request->body.cap <= PIECE_BYTES_MAX * 2);
     if (stream.ends == 0) {
         client_say(&client, "\r\n0\r\n\r\n");

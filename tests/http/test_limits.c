@@ -514,7 +514,7 @@ static void test_body_has_five_seconds_and_then_its_rate(void **state)
     client_open_tcp(&client, f);
     client_say(&client, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 200\r\n\r\n");
     client_say(&client, body);
-    WAIT_FOR(f, atomic_load(&f->server->census->buffered_bytes) == 100);
+    WAIT_FOR(f, atomic_load(&f->server->census->bodies.used) == 100);
     assert_int_equal(state_at(f, 5000), HTTP_CONNECTION_OPEN);
     assert_int_equal(state_at(f, 5098), HTTP_CONNECTION_OPEN);
     assert_int_equal(state_at(f, 5099), HTTP_CONNECTION_LAST);

@@ -20,6 +20,7 @@ struct place {
     int port;
     int gone;
     int closed;
+    int large_count; /* answers of /large */
 };
 
 static const struct http_limits limits = {.connections_max = 16,
@@ -27,7 +28,10 @@ static const struct http_limits limits = {.connections_max = 16,
                                           .header_ms = 5000,
                                           .body_bytes_per_s = 1024,
                                           .buffered_bytes_max = 16 << 20,
+                                          .unread_bytes_max = 16 << 20,
                                           .trailer_bytes_max = 8192};
+
+static uint8_t large[16 << 20]; /* more than the kernel takes of an unread answer */
 
 static int listen_somewhere(int *ret_port)
 {
@@ -66,17 +70,28 @@ static void handle(void *arg, struct http_request *request)
         http_set_user(request, place, note_gone);
         return;
     }
+    if (bytes_equal(http_path(request), bytes_of_text("/large"))) {
+        http_respond(request, 200, "text/plain", bytes_of(large, sizeof large));
+        place->large_count++;
+        return;
+    }
     (void)snprintf(text, sizeof text, "%d", place->number);
     http_respond(request, 200, "text/plain", bytes_of_text(text));
 }
 
-static void open_place(struct place *place, struct fixture *f, int number)
+static void open_limited(struct place *place, struct fixture *f, int number,
+                         const struct http_limits *its_limits)
 {
     *place = (struct place){.f = f, .number = number};
-    assert_int_equal(http_server_create(&place->server, &f->loop, &limits, place, admit, handle),
+    assert_int_equal(http_server_create(&place->server, &f->loop, its_limits, place, admit, handle),
                      0);
     assert_int_equal(http_listen_fd(place->server, listen_somewhere(&place->port)), 0);
     assert_int_equal(http_server_port(place->server), place->port);
+}
+
+static void open_place(struct place *place, struct fixture *f, int number)
+{
+    open_limited(place, f, number, &limits);
 }
 
 static void note_close(void *arg)
@@ -261,6 +276,106 @@ static void test_address_is_not_limited_where_all_have_the_same(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* --- answers that nobody reads ------------------------------------------------------------ */
+
+static uint64_t unread_of(const struct place *place)
+{
+    return atomic_load(&place->server->census->unread.used);
+}
+
+/* Asks and does not read. */
+static void ask_for_large(struct client *client, struct place *place)
+{
+    int before = place->large_count;
+
+    connect_to(client, place);
+    client_say(client, "GET /large HTTP/1.1\r\nHost: x\r\n\r\n");
+    WAIT_FOR(place->f, place->large_count > before);
+    turn(place->f);
+}
+
+static void read_large(struct client *client)
+{
+    struct reply reply;
+
+    client_reply(client, &reply);
+    assert_int_equal(reply.status, 200);
+    assert_int_equal(reply.body.len, sizeof large);
+}
+
+static void close_place(struct place *place)
+{
+    struct fixture *f = place->f;
+
+    kill_place(place);
+    WAIT_FOR(f, place->closed == 1);
+}
+
+static void test_unread_answers_together_are_limited(void **state)
+{
+    struct fixture *f = *state;
+    struct http_limits its_limits = limits;
+    struct place place;
+    struct client clients[6];
+
+    its_limits.unread_bytes_max = sizeof large + (4 << 20);
+    open_limited(&place, f, 1, &its_limits);
+    for (size_t i = 0; i < 6; i++) {
+        ask_for_large(&clients[i], &place);
+        assert_true(unread_of(&place) <= its_limits.unread_bytes_max);
+    }
+    WAIT_FOR(f, place.server->connection_count < 6);
+    assert_true(unread_of(&place) > 0);
+    read_large(&clients[0]);
+    for (size_t i = 0; i < 6; i++) {
+        client_close(&clients[i]);
+    }
+    WAIT_FOR(f, place.server->connection_count == 0);
+    assert_int_equal(unread_of(&place), 0);
+    ask_for_large(&clients[0], &place);
+    read_large(&clients[0]);
+    client_close(&clients[0]);
+    close_place(&place);
+}
+
+/* A neighbour holds all that there is. */
+static void test_a_shared_budget_leaves_each_its_reserve(void **state)
+{
+    struct fixture *f = *state;
+    struct http_budget shared = {.max = sizeof large + (1 << 20)};
+    struct http_limits its_limits = limits;
+    struct place places[2];
+    struct client greedy[4];
+    struct client others[2];
+    struct client client;
+
+    its_limits.unread_bytes_max = 10 * sizeof large;
+    its_limits.reserve_bytes = 1 << 20;
+    its_limits.budget = &shared;
+    open_limited(&places[0], f, 1, &its_limits);
+    open_limited(&places[1], f, 2, &its_limits);
+    for (size_t i = 0; i < 4; i++) {
+        ask_for_large(&greedy[i], &places[0]);
+        assert_true(atomic_load(&shared.used) <= shared.max);
+    }
+    WAIT_FOR(f, places[0].server->connection_count < 4);
+    ask_for_large(&others[0], &places[1]);
+    ask_for_large(&others[1], &places[1]);
+    WAIT_FOR(f, places[1].server->connection_count < 2);
+    connect_to(&client, &places[1]);
+    expect_number(&client, 2);
+    read_large(&greedy[0]);
+    close_place(&places[0]);
+    close_place(&places[1]);
+    assert_int_equal(atomic_load(&shared.used), 0);
+    for (size_t i = 0; i < 4; i++) {
+        client_close(&greedy[i]);
+    }
+    client_close(&others[0]);
+    client_close(&others[1]);
+    client_close(&client);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -270,6 +385,8 @@ int main(void)
         TEST(test_server_is_small),
         TEST(test_held_request_has_no_deadline_and_its_client_is_watched),
         TEST(test_address_is_not_limited_where_all_have_the_same),
+        TEST(test_unread_answers_together_are_limited),
+        TEST(test_a_shared_budget_leaves_each_its_reserve),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -197,7 +197,7 @@ static void test_bodies_of_all_threads_are_counted_together(void **state)
         refused += reply.status == 503;
     }
     assert_true(refused > 0 && refused <= MANY - 10);
-    WAIT_FOR(f, atomic_load(&f->server->census->buffered_bytes) == 0);
+    WAIT_FOR(f, atomic_load(&f->server->census->bodies.used) == 0);
     close_all(clients, MANY);
 }
 

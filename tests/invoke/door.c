@@ -36,6 +36,7 @@ int door_set_up(void **state)
     read_token(door);
     door->service = (struct service){.loop = &f->loop,
                                      .verifier = door->verifier,
+                                     .guest_budget.max = (uint64_t)1 << 30,
                                      .region = "us-east-1",
                                      .sandbox = "sandbox: none"};
     assert_int_equal(service_init(&door->service), 0);

@@ -93,6 +93,8 @@ static void test_every_kind_of_key_is_read(void **state)
                                         "[limits]\n"
                                         "environments_max = 7\n"
                                         "buffered_mb_max = 8\n"
+                                        "unread_mb_max = 9\n"
+                                        "environments_held_mb_max = 10\n"
                                         "idle_ms = 1000\n"
                                         "[journal]\n"
                                         "log_map_mb = 16\n"
@@ -111,6 +113,8 @@ static void test_every_kind_of_key_is_read(void **state)
     assert_int_equal(config.drain_s, 0);
     assert_int_equal(config.pool.environments_max, 7);
     assert_int_equal(config.http.buffered_bytes_max, 8 << 20);
+    assert_int_equal(config.http.unread_bytes_max, 9 << 20);
+    assert_int_equal(config.guest_bytes_max, 10 << 20);
     assert_int_equal(config.http.idle_ms, 1000);
     assert_int_equal(config.http.header_ms, http_limits_default.header_ms);
     assert_int_equal(config.log_map_bytes, 16 << 20);

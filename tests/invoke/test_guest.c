@@ -163,7 +163,8 @@ static int open_place(void **state)
     assert_non_null(place);
     f = &place->http;
     assert_int_equal(uv_loop_init(&f->loop), 0);
-    place->service = (struct service){.loop = &f->loop, .region = "us-east-1"};
+    place->service = (struct service){
+        .loop = &f->loop, .region = "us-east-1", .guest_budget.max = (uint64_t)64 << 20};
     place->reply = GUEST_KEEP;
     place->ops = guest_door(&place->service);
     place->guest = place->ops.open(place->ops.arg, place, listen_on_loopback(&place->address));
