@@ -338,15 +338,19 @@ void writer_destroy(struct writer *writer)
     }
 }
 
+/* Woken before it can have the monitor, the thread would go to sleep again for it. */
 void writer_queue(struct writer *writer, struct list *reqs, size_t count)
 {
+    bool must_wake;
+
     monitor_lock(&writer->monitor);
     list_splice_back(&writer->waiting, reqs);
     writer->waiting_count += count;
-    if (writer->waiting_count >= writer->gather_count) {
-        wake(writer);
-    }
+    must_wake = writer->is_sleeping && writer->waiting_count >= writer->gather_count;
     monitor_unlock(&writer->monitor);
+    if (must_wake) {
+        monitor_signal(&writer->monitor);
+    }
 }
 
 void writer_take_done(struct writer *writer, struct list *done)
