@@ -129,14 +129,29 @@ struct lane *lane_get(struct pool *pool, struct function_revision *revision, str
 
 static void on_growth_timer(uv_timer_t *timer);
 
+/* One of those that serve will take more by itself. */
+static bool asks_soon(struct lane *lane)
+{
+    int64_t now_ms = deadlines_now_ms();
+    bool is_busy = machine_load_is_busy(&lane->fleet->pool->load, now_ms);
+    struct list *item;
+
+    list_for_each (item, &lane->places) {
+        if (place_asks_soon(container_of(item, struct place, link), is_busy, now_ms)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool must_wait(struct lane *lane)
 {
     if (lane->waiting_count == 0) { /* only to be kept warm */
         return deadlines_now_ms() < lane->warmed_ms + GROWTH_STEP_MS;
     }
     return lane->place_count > 0 && place_concurrency(lane->fleet->revision) > 1 &&
-           !growth_may(&lane->growth, &lane->fleet->pool->load, lane->serving_count,
-                       deadlines_now_ms());
+           (asks_soon(lane) || !growth_may(&lane->growth, &lane->fleet->pool->load,
+                                           lane->serving_count, deadlines_now_ms()));
 }
 
 static void push_want(struct lane *lane)

@@ -244,7 +244,10 @@ void place_put(struct place *place, struct invocation *invocation)
 
     assert(place_has_room(place));
     slot_give(place, invocation);
-    place->asking -= place->is_guest ? 1 : 0;
+    if (place->is_guest) {
+        place->asking--;
+        place->heard_ms = deadlines_now_ms();
+    }
     invocation->is_guest = place->is_guest;
     list_remove(&place->room);
     if (!list_is_empty(&place->idle)) {

@@ -48,13 +48,15 @@ struct place {
     struct environment *environment;
     struct link connection;
     struct output output;
-    void *guest;       /* of its door, if it has one: guest.h */
-    uint32_t asking;   /* invocations that its runtime has asked for and not got */
-    bool is_guest;     /* it speaks the Runtime API */
-    bool is_native;    /* it has said HELLO */
-    bool has_left;     /* it is a guest, and did not wait for what it had asked for */
-    bool is_returning; /* a guest with nothing to run that has not asked again */
-    bool is_late;      /* though it had time to: who waits gets another environment */
+    void *guest;        /* of its door, if it has one: guest.h */
+    uint32_t asking;    /* invocations that its runtime has asked for and not got */
+    bool is_guest;      /* it speaks the Runtime API */
+    bool is_native;     /* it has said HELLO */
+    bool has_left;      /* it is a guest, and did not wait for what it had asked for */
+    bool is_returning;  /* a guest with nothing to run that has not asked again */
+    bool is_late;       /* though it had time to: who waits gets another environment */
+    bool takes_several; /* a guest that was seen to take more than one at once */
+    int64_t heard_ms;   /* when a guest last asked, or got what it had asked for */
     bool has_connection;
     bool has_output;
     bool is_suppressed;  /* its init has the function's timeout */
@@ -96,6 +98,11 @@ static inline bool place_has_room(const struct place *place)
     return place->state == PLACE_READY && place->running_count < place->concurrency &&
            (!place->is_guest || place->asking > 0);
 }
+
+/* A guest that may take more at once than it has, and will ask by itself: another environment
+ * would not help. A new one has the time that another would need to come; later, on a busy
+ * machine, one that was seen to take several is slow to ask for want of processors. */
+bool place_asks_soon(const struct place *place, bool is_busy, int64_t now_ms);
 
 /* Only where there is room. Calls on_placed. */
 void place_put(struct place *place, struct invocation *invocation);

@@ -14,6 +14,8 @@ const struct function_revision *guest_revision(const struct place *place)
 
 /* From a response to the next question: what a busy machine needs, and less than a cold start. */
 #define RETURN_MS 100
+#define SETTLE_MS 1000  /* a cold start of a large runtime */
+#define SILENT_MS 10000 /* without a question: perhaps it hangs */
 
 /* --- asking --------------------------------------------------------------------------- */
 
@@ -30,6 +32,8 @@ bool guest_asks(struct place *place)
     }
     place->is_guest = true;
     place->asking++;
+    place->takes_several = place->takes_several || place->asking + place->running_count > 1;
+    place->heard_ms = deadlines_now_ms();
     if (place->state == PLACE_STARTING) {
         place_on_ready(place);
         return true;
@@ -41,6 +45,16 @@ bool guest_asks(struct place *place)
     }
     lane_on_room(place->lane, place);
     return true;
+}
+
+bool place_asks_soon(const struct place *place, bool is_busy, int64_t now_ms)
+{
+    if (!place->is_guest || place->state != PLACE_READY ||
+        place->running_count >= place->concurrency) {
+        return false;
+    }
+    return now_ms < place->ready_ms + SETTLE_MS ||
+           (is_busy && place->takes_several && now_ms < place->heard_ms + SILENT_MS);
 }
 
 /* A program that ends closes its connections first: the environment's end will follow. */

@@ -243,6 +243,93 @@ static void test_a_question_for_more_than_it_may_run_waits(void **state)
     assert_string_equal(calls[2].payload, "three");
 }
 
+/* --- several at once ------------------------------------------------------------------ */
+
+#define LONG_AGO 1000000
+#define NOW (2 * LONG_AGO)
+
+static void test_a_new_runtime_has_time_to_ask_for_more(void **state)
+{
+    struct place place = {.is_guest = true, .state = PLACE_READY, .concurrency = 4};
+
+    (void)state;
+    place.running_count = 1;
+    place.ready_ms = NOW - 500;
+    assert_true(place_asks_soon(&place, false, NOW));
+    assert_true(place_asks_soon(&place, true, NOW));
+    place.ready_ms = LONG_AGO;
+    assert_false(place_asks_soon(&place, false, NOW));
+    assert_false(place_asks_soon(&place, true, NOW)); /* it takes one, as far as is known */
+}
+
+static void test_a_runtime_that_takes_several_is_waited_for_on_a_busy_machine(void **state)
+{
+    struct place place = {.is_guest = true, .state = PLACE_READY, .concurrency = 4};
+
+    (void)state;
+    place.running_count = 3;
+    place.ready_ms = LONG_AGO;
+    place.takes_several = true;
+    place.heard_ms = NOW - 5000;
+    assert_true(place_asks_soon(&place, true, NOW));
+    assert_false(place_asks_soon(&place, false, NOW)); /* there are processors for another */
+    place.heard_ms = NOW - 50000;
+    assert_false(place_asks_soon(&place, true, NOW)); /* it hangs */
+}
+
+static void test_who_cannot_take_more_is_not_waited_for(void **state)
+{
+    struct place place = {.is_guest = true,
+                          .state = PLACE_READY,
+                          .concurrency = 4,
+                          .running_count = 4,
+                          .ready_ms = NOW,
+                          .takes_several = true,
+                          .heard_ms = NOW};
+
+    (void)state;
+    assert_false(place_asks_soon(&place, true, NOW));
+    place.running_count = 3;
+    assert_true(place_asks_soon(&place, true, NOW));
+    place.state = PLACE_CLOSING;
+    assert_false(place_asks_soon(&place, true, NOW));
+    place.state = PLACE_READY;
+    place.is_guest = false; /* a native program needs not ask */
+    assert_false(place_asks_soon(&place, true, NOW));
+}
+
+static void test_that_it_takes_several_is_seen(void **state)
+{
+    static struct call call;
+    struct pool_fixture *f = *state;
+    struct fake_guest *guest;
+
+    f->revisions[0].config.concurrency = 2;
+    guest = start(f, &call);
+    assert_false(guest->place->takes_several);
+    assert_true(guest_asks(guest->place)); /* while it has one */
+    assert_true(guest->place->takes_several);
+    assert_true(answer(guest, 0, "one"));
+}
+
+/* One that takes only one at a time, whatever its function allows. */
+static void test_who_waits_long_gets_another_environment(void **state)
+{
+    static struct call calls[2];
+    struct pool_fixture *f = *state;
+    struct fake_guest *guest;
+
+    f->revisions[0].config.concurrency = 2;
+    guest = start(f, &calls[0]);
+    invoke(&calls[1], f);
+    pool_fixture_settle(f);
+    assert_int_equal(fakes.count, 1);
+    assert_true(guest_asks(await_guest(f, 1)->place));
+    assert_int_equal(calls[1].placed, 1);
+    assert_true(answer(guest, 0, "one"));
+    assert_true(answer(&fakes.guests[1], 0, "two"));
+}
+
 static void test_a_question_taken_back_while_it_runs_is_no_harm(void **state)
 {
     static struct call calls[2];
@@ -618,6 +705,11 @@ int main(void)
         TEST(test_the_next_one_comes_when_it_asks_again),
         TEST(test_an_invocation_is_completed_once),
         TEST(test_a_question_for_more_than_it_may_run_waits),
+        TEST(test_a_new_runtime_has_time_to_ask_for_more),
+        TEST(test_a_runtime_that_takes_several_is_waited_for_on_a_busy_machine),
+        TEST(test_who_cannot_take_more_is_not_waited_for),
+        TEST(test_that_it_takes_several_is_seen),
+        TEST(test_who_waits_long_gets_another_environment),
         TEST(test_a_question_taken_back_while_it_runs_is_no_harm),
         TEST(test_an_idle_runtime_that_leaves_gets_nothing_more),
         TEST(test_a_runtime_that_exits_before_it_asks_again_loses_nothing),
