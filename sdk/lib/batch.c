@@ -285,6 +285,11 @@ static int begin(struct run *run, struct pawl_context *ctx, const char *name, si
 
     PAWL_TRY(call_begin(&run->call, ctx, OP_CONTEXT, name, run->is_map ? "Map" : "Parallel"));
     run->options = (run->options != NULL) ? run->options : &defaults;
+    if (run->options->tolerated_failure_percent > 100) {
+        return pawl_fail(ctx, "Pawl.Misuse",
+                         "tolerated_failure_percent is %" PRIu32 ", not 0 .. 100",
+                         run->options->tolerated_failure_percent);
+    }
     run->group.outer = ctx->group;
     run->batch.count = count;
     run->items = pawl_alloc(ctx, count * sizeof *run->items);

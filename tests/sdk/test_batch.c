@@ -217,6 +217,18 @@ static void test_failed_item_fails_a_batch_that_nobody_looks_into(void **state)
     fake_stop(&fake);
 }
 
+static void test_percentage_over_100_is_refused(void **state)
+{
+    (void)state;
+    set_branches("1 2");
+    options.tolerated_failure_percent = 101;
+    fake_start(&fake, parallel);
+    assert_int_equal(fake_run(&fake), WIRE_OUTCOME_FAILED);
+    assert_true(bytes_equal(fake.error.type, bytes_of_text("Pawl.Misuse")));
+    assert_null(fake_find(&fake, "1"));
+    fake_stop(&fake);
+}
+
 static void test_invocation_suspends_when_all_branches_wait(void **state)
 {
     (void)state;
@@ -482,6 +494,7 @@ int main(void)
         cmocka_unit_test(test_tolerated_failures_do_not),
         cmocka_unit_test(test_enough_successes_end_the_batch_also_while_others_wait),
         cmocka_unit_test(test_failed_item_fails_a_batch_that_nobody_looks_into),
+        cmocka_unit_test(test_percentage_over_100_is_refused),
         cmocka_unit_test(test_invocation_suspends_when_all_branches_wait),
         cmocka_unit_test(test_no_more_branches_run_at_once_than_asked),
         cmocka_unit_test(test_notice_wakes_a_branch_while_another_executes),
