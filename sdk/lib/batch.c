@@ -7,6 +7,7 @@
  * them, because what they were given may stand on its stack. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "sdk/lib/batch_text.h"
 
@@ -46,11 +47,40 @@ static int map_one(struct pawl_context *ctx, void *arg, struct pawl_value *ret_r
     return run->map(ctx, run->inputs[slot->index], slot->index, run->map_arg, ret_result);
 }
 
+/* As child_run() does it, but with nothing to record. */
+static int run_flat(struct pawl_context *ctx, pawl_fn *fn, void *arg, struct pawl_value *ret_result)
+{
+    struct pawl_context branch;
+    char id[OP_ID_MAX + 24];
+    int r;
+
+    (void)snprintf(id, sizeof id, "%s-%" PRIu32, ctx->id, ctx->counter + 1);
+    if (strlen(id) > OP_ID_MAX) {
+        return pawl_fail(ctx, "Pawl.Limit", "contexts are nested too deeply under operation %s",
+                         ctx->id);
+    }
+    context_init(&branch, ctx, CONTEXT_CHILD, id);
+    branch.is_flat = true;
+    r = context_run(&branch, fn, arg, ret_result);
+    if (r != PAWL_SUSPENDED && context_check_end(&branch) != PAWL_OK) {
+        r = PAWL_SUSPENDED;
+    }
+    if (r == PAWL_FAILED) {
+        ctx->error = branch.error;
+    }
+    return r;
+}
+
 static int run_named(struct pawl_context *ctx, struct slot *slot, struct pawl_value *ret_result)
 {
     const struct run *run = slot->run;
     char name[40];
 
+    if (run->options->is_flat) {
+        return run->is_map ? run_flat(ctx, map_one, slot, ret_result)
+                           : run_flat(ctx, run->branches[slot->index].fn,
+                                      run->branches[slot->index].arg, ret_result);
+    }
     if (run->is_map) {
         (void)snprintf(name, sizeof name, "map-item-%zu", slot->index);
         return child_run(ctx, name, "MapIteration", map_one, slot, ret_result);
@@ -310,7 +340,7 @@ static int close_batch(struct run *run)
 
     if (!batch_put(&text, &run->batch)) {
         text.len = 0;
-        batch_put_summary(&text, &run->batch, run->is_map);
+        batch_put_summary(&text, &run->batch, run->is_map, run->options->is_flat);
         update.replay_children = true;
     }
     update.has_payload = true;
@@ -356,8 +386,12 @@ static int replay_children(struct run *run, struct bytes summary)
     if (!batch_get_completion(summary, &run->batch.completion)) {
         return damaged(run);
     }
+    if (run->options->is_flat && !batch_get_statuses(summary, run->items, run->batch.count)) {
+        return damaged(run);
+    }
     for (size_t i = 0; i < run->batch.count; i++) {
-        if (is_recorded(run, i)) {
+        if (run->options->is_flat ? run->items[i].status != PAWL_ITEM_STARTED
+                                  : is_recorded(run, i)) {
             run_here(run, i);
         }
     }

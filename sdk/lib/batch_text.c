@@ -8,6 +8,7 @@
 static const char *const status_texts[] = {"STARTED", "SUCCEEDED", "FAILED"};
 static const char *const completion_texts[] = {"ALL_COMPLETED", "MIN_SUCCESSFUL_REACHED",
                                                "FAILURE_TOLERANCE_EXCEEDED"};
+static const char status_marks[] = "-SF";
 
 void batch_count(struct pawl_batch *batch)
 {
@@ -75,7 +76,17 @@ bool batch_put(struct buf *buf, const struct pawl_batch *batch)
     return buf->len <= OP_PAYLOAD_BYTES_MAX && !buf->failed;
 }
 
-void batch_put_summary(struct buf *buf, const struct pawl_batch *batch, bool is_map)
+static void put_statuses(struct buf *buf, const struct pawl_batch *batch)
+{
+    json_key(buf, "items");
+    buf_append(buf, "\"", 1);
+    for (size_t i = 0; i < batch->count; i++) {
+        buf_append(buf, &status_marks[batch->items[i].status], 1);
+    }
+    buf_append(buf, "\"", 1);
+}
+
+void batch_put_summary(struct buf *buf, const struct pawl_batch *batch, bool is_map, bool is_flat)
 {
     size_t started = batch->count - batch->succeeded - batch->failed;
 
@@ -94,6 +105,9 @@ void batch_put_summary(struct buf *buf, const struct pawl_batch *batch, bool is_
     json_text(buf, completion_texts[batch->completion]);
     json_key(buf, "status");
     json_text(buf, (batch->failed > 0) ? "FAILED" : "SUCCEEDED");
+    if (is_flat) {
+        put_statuses(buf, batch);
+    }
     json_close(buf, '}');
 }
 
@@ -250,5 +264,23 @@ bool batch_get(struct pawl_context *ctx, struct bytes text, struct pawl_item *it
     }
     batch->items = items;
     batch_count(batch);
+    return true;
+}
+
+bool batch_get_statuses(struct bytes text, struct pawl_item *items, size_t count)
+{
+    struct bytes marks;
+
+    if (!find_member(text, "items", &marks) || marks.len != count + 2) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const char *mark = memchr(status_marks, marks.data[i + 1], sizeof status_marks - 1);
+
+        if (mark == NULL) {
+            return false;
+        }
+        items[i].status = (enum pawl_item_status)(mark - status_marks);
+    }
     return true;
 }

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "engine/base/json.h"
@@ -124,6 +125,15 @@ static int check_use(struct call *call)
     return PAWL_OK;
 }
 
+/* The operation that those in `ctx` belong to; of a flat branch the batch, whose id is the
+ * branch's without its last number. */
+static struct bytes parent_of(const struct pawl_context *ctx)
+{
+    const char *end = ctx->is_flat ? strrchr(ctx->id, '-') : NULL;
+
+    return (end != NULL) ? bytes_of(ctx->id, (size_t)(end - ctx->id)) : bytes_of_text(ctx->id);
+}
+
 int call_begin(struct call *call, struct pawl_context *ctx, enum op_type type, const char *name,
                const char *sub_type)
 {
@@ -134,7 +144,7 @@ int call_begin(struct call *call, struct pawl_context *ctx, enum op_type type, c
         .type = type,
         .name = bytes_of_text(name),
         .sub_type = bytes_of_text(sub_type),
-        .parent_id = bytes_of_text(ctx->id),
+        .parent_id = parent_of(ctx),
     };
     if (ctx->is_suspended) {
         return PAWL_SUSPENDED;

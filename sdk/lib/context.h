@@ -31,6 +31,7 @@ struct pawl_context {
     uint32_t counter;       /* of the operations in it */
     uint32_t attempt;       /* of a step */
     uint64_t chances;       /* random numbers drawn */
+    bool is_flat;           /* no operation has its id: what it holds belongs to the one above */
     bool is_suspended;      /* a call has returned PAWL_SUSPENDED */
     bool is_rerun;          /* for the result only: all in it has been done before */
     bool logs_replays;

@@ -229,6 +229,70 @@ static void test_percentage_over_100_is_refused(void **state)
     fake_stop(&fake);
 }
 
+/* --- flat ------------------------------------------------------------------------- */
+
+static void test_operations_of_flat_branches_belong_to_the_batch(void **state)
+{
+    (void)state;
+    for (unsigned at_once = 1; at_once <= 3; at_once++) {
+        set_branches("1 2 3");
+        options.is_flat = true;
+        options.max_concurrency = at_once;
+        assert_batch(parallel, "all: 1 2 3 (3 0)");
+        assert_int_equal(fake.op_count, 1 + 3);
+        assert_true(bytes_equal(fake_find(&fake, "1-2-1")->parent_id, bytes_of_text("1")));
+        fake_stop(&fake);
+        set_branches("1 2");
+        options.is_flat = true;
+        assert_batch(map, "all: 1 2 (2 0)");
+        assert_int_equal(fake.op_count, 1 + 2);
+        fake_stop(&fake);
+    }
+}
+
+static void test_flat_branches_run_again_until_the_batch_has_ended(void **state)
+{
+    (void)state;
+    set_branches("1 w2 !");
+    options.is_flat = true;
+    options.tolerated_failures = 1;
+    fake_start(&fake, parallel);
+    assert_int_equal(fake_run(&fake), WIRE_OUTCOME_PENDING);
+    assert_true(bytes_equal(fake_find(&fake, "1-2-1")->parent_id, bytes_of_text("1")));
+    fake_end(&fake, "1-2-1", OP_SUCCEEDED, NULL);
+    assert_int_equal(fake_run(&fake), WIRE_OUTCOME_SUCCEEDED);
+    assert_string_equal(fake_result(&fake), "all: 1 2 Broken (2 1)");
+    assert_int_equal(fake.op_count, 1 + 3);
+    fake_stop(&fake);
+}
+
+/* The summary says which have ended: the fourth must not be run by the replay. */
+static void test_flat_results_that_are_not_json_come_from_a_rerun(void **state)
+{
+    (void)state;
+    set_branches("one ! three four");
+    options.is_flat = true;
+    options.min_successful = 2;
+    options.max_concurrency = 1;
+    assert_batch(map, "enough: one Broken three - (2 1)");
+    assert_true(fake_find(&fake, "1")->replay_children);
+    assert_null(fake_find(&fake, "1-4-1"));
+    assert_non_null(strstr(fake_text(&fake, fake_find(&fake, "1")->result), "\"items\":\"SFS-\""));
+    fake_stop(&fake);
+}
+
+static void test_flat_branch_that_does_less_than_before_is_held(void **state)
+{
+    (void)state;
+    set_branches("1 c");
+    options.is_flat = true;
+    fake_start(&fake, parallel);
+    assert_int_equal(fake_run(&fake), WIRE_OUTCOME_PENDING);
+    texts[0] = (char *)(uintptr_t) "!";
+    assert_int_equal(fake_run(&fake), WIRE_OUTCOME_HELD);
+    fake_stop(&fake);
+}
+
 static void test_invocation_suspends_when_all_branches_wait(void **state)
 {
     (void)state;
@@ -495,6 +559,10 @@ int main(void)
         cmocka_unit_test(test_enough_successes_end_the_batch_also_while_others_wait),
         cmocka_unit_test(test_failed_item_fails_a_batch_that_nobody_looks_into),
         cmocka_unit_test(test_percentage_over_100_is_refused),
+        cmocka_unit_test(test_operations_of_flat_branches_belong_to_the_batch),
+        cmocka_unit_test(test_flat_branches_run_again_until_the_batch_has_ended),
+        cmocka_unit_test(test_flat_results_that_are_not_json_come_from_a_rerun),
+        cmocka_unit_test(test_flat_branch_that_does_less_than_before_is_held),
         cmocka_unit_test(test_invocation_suspends_when_all_branches_wait),
         cmocka_unit_test(test_no_more_branches_run_at_once_than_asked),
         cmocka_unit_test(test_notice_wakes_a_branch_while_another_executes),

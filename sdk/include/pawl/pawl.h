@@ -345,6 +345,11 @@ struct pawl_batch_options {
     uint32_t min_successful;  /* so many successes are enough */
     uint32_t tolerated_failures;
     uint32_t tolerated_failure_percent; /* of all items, 1 .. 100 */
+
+    /* Branches are no operations of their own: what they do stands in the history directly
+     * under the batch, so a branch of one step writes two events, not four. Until the batch
+     * has ended a replay runs all its branches again, over what they have recorded. */
+    bool is_flat;
 };
 
 #define PAWL_BRANCHES_MAX 512U
