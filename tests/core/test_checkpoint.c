@@ -319,6 +319,23 @@ static void test_the_result_of_the_execution_waits_for_its_invocation(void **sta
     assert_int_equal(fixture->exec->status, EXEC_SUCCEEDED);
 }
 
+/* The execution is as good as ended: what the function answers after it is not looked at. */
+static void test_an_answer_cannot_contradict_the_recorded_result(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture_start(fixture);
+    fixture_update(fixture, (struct op_update){.type = OP_EXECUTION,
+                                               .action = OP_SUCCEED,
+                                               .id = text("whatever"),
+                                               .has_payload = true,
+                                               .payload = text("early")});
+    assert_int_equal(fixture_complete(fixture, OUTCOME_FAILED), 0);
+    EXPECT_RECORDS(fixture, INVOCATION_COMPLETED, EXECUTION_SUCCEEDED);
+    EXPECT_TEXT(fixture->actions.records[1].payload, "early");
+    assert_int_equal(fixture->exec->status, EXEC_SUCCEEDED);
+}
+
 /* Its answer may have been lost: the client sends the same token again. */
 static void test_the_last_checkpoint_may_be_repeated(void **state)
 {
@@ -366,6 +383,7 @@ int main(void)
         TEST(test_a_token_dies_with_its_attempt),
         TEST(test_a_token_dies_with_the_daemon),
         TEST(test_the_result_of_the_execution_waits_for_its_invocation),
+        TEST(test_an_answer_cannot_contradict_the_recorded_result),
         TEST(test_the_last_checkpoint_may_be_repeated),
         TEST(test_a_recorded_failure_ends_even_a_lost_invocation),
     };
