@@ -4,10 +4,11 @@ figures, as one line of JSON.
 
     tests/http/slow.py BUILD [--slow N] [--seconds S]
 
-The daemon has default limits. The slow clients come from many loopback addresses, 200 each. A
-third sends a byte of a head each second and, given up after five, comes again; a third sends
+The daemon has room for a few connections more than these. The slow clients come from many
+loopback addresses, 200 each. A third sends a byte of a head each second and, given up after five, comes again; a third sends
 a body at little more than the least rate; a third says nothing. The good client sends one
-request after the other on one connection, before, meanwhile and after.
+request after the other on one connection: alone, while the slow ones are at another daemon,
+which takes the machine's time and nothing of ours, and while they are at its own.
 """
 
 import argparse
@@ -125,40 +126,64 @@ def percentile(times, part):
     return sorted(times)[min(len(times) - 1, int(len(times) * part))]
 
 
-def run(daemon, options):
+class Crowd:
+    """All slow clients of a daemon, in a process of their own."""
+
+    def __init__(self, daemon, count):
+        self.opened = multiprocessing.Value("i", 0)
+        self.sent = multiprocessing.Value("i", 0)
+        self.stop = multiprocessing.Event()
+        self.process = multiprocessing.Process(target=be_slow, args=(
+            *door_of(daemon), count, self.opened, self.sent, self.stop))
+        self.process.start()
+        while self.opened.value < count and self.process.is_alive():
+            time.sleep(0.05)
+        time.sleep(6)  # the first have been given up
+
+    def end(self):
+        self.stop.set()
+        self.process.join()
+
+
+def door_of(daemon):
+    """Port and token."""
     words = dict(word.split("=", 1) for word in daemon.ready_line.split() if "=" in word)
-    port = int(words["listen"].rsplit(":", 1)[1])
     with open(os.path.join(daemon.data, "token"), encoding="utf-8") as file:
-        token = file.read().strip()
-    good = Good(port, token)
+        return int(words["listen"].rsplit(":", 1)[1]), file.read().strip()
+
+
+def run(daemon, neighbour, options):
+    good = Good(*door_of(daemon))
+
+    def turns():
+        return [good.measure(options.seconds) for _ in range(TURNS)]
+
     good.measure(1)
-    quiet = [good.measure(options.seconds) for _ in range(TURNS)]
+    quiet = turns()
+    crowd = Crowd(neighbour, options.slow)
+    beside = turns()
+    crowd.end()
+    quiet += turns()
     memory_before = machine.memory(daemon.process.pid)
-    opened = multiprocessing.Value("i", 0)
-    sent = multiprocessing.Value("i", 0)
-    stop = multiprocessing.Event()
-    process = multiprocessing.Process(target=be_slow,
-                                      args=(port, token, options.slow, opened, sent, stop))
-    process.start()
-    while opened.value < options.slow and process.is_alive():
-        time.sleep(0.05)
-    time.sleep(6)  # the first have been given up
+    crowd = Crowd(daemon, options.slow)
     cpu_before = machine.cpu_s(daemon.process.pid)
-    sent_before = sent.value
+    sent_before = crowd.sent.value
     begun = time.monotonic()
-    crowded = [good.measure(options.seconds) for _ in range(TURNS)]
+    crowded = turns()
     cpu = machine.cpu_s(daemon.process.pid) - cpu_before
     memory = machine.memory(daemon.process.pid)
-    rate = (sent.value - sent_before) / (time.monotonic() - begun)
+    rate = (crowd.sent.value - sent_before) / (time.monotonic() - begun)
     descriptors = len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
     Api(daemon.socket).request("GET", "/pawl/v1/status")
-    stop.set()
-    process.join()
-    quiet += [good.measure(options.seconds) for _ in range(TURNS)]
+    crowd.end()
+    quiet += turns()
     print(json.dumps({
-        "slow": opened.value, "descriptors": descriptors, "slow_steps_per_s": round(rate),
-        "p99_ratio": round(p99(crowded) / p99(quiet), 2), "p99_quiet_us": round(p99(quiet)),
-        "p99_us": round(p99(crowded)), "p50_ratio": round(p50(crowded) / p50(quiet), 2),
+        "slow": crowd.opened.value, "descriptors": descriptors, "slow_steps_per_s": round(rate),
+        "p99_ratio_to_beside": round(p99(crowded) / p99(beside), 2),
+        "p99_ratio_to_quiet": round(p99(crowded) / p99(quiet), 2),
+        "p99_quiet_us": round(p99(quiet)), "p99_beside_us": round(p99(beside)),
+        "p99_us": round(p99(crowded)), "p50_quiet_us": round(p50(quiet)),
+        "p50_beside_us": round(p50(beside)), "p50_us": round(p50(crowded)),
         "requests": sum(map(len, crowded)), "daemon_cpu_s": round(cpu, 2),
         "bytes_before": memory_before[0], "bytes": memory[0]}))
 
@@ -167,7 +192,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("build")
-    parser.add_argument("--slow", type=int, default=9900)
+    parser.add_argument("--slow", type=int, default=10000)
     parser.add_argument("--seconds", type=float, default=3, help="of each of the turns")
     options = parser.parse_args()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -175,13 +200,21 @@ def main():
     if hard < 2 * options.slow:
         raise SystemExit(f"slow.py: {hard} descriptors are too few, for half of them is TCP's")
     with tempfile.TemporaryDirectory(prefix="pawl-slow-") as scratch:
-        daemon = Daemon(options.build, os.path.join(scratch, "data"),
-                        ["--listen", "127.0.0.1:0"])
-        daemon.run()
+        config = os.path.join(scratch, "pawl.conf")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(f"[limits]\nconnections_max = {options.slow + 100}\n")
+        daemons = []
+        for name in ("own", "neighbour"):
+            os.mkdir(os.path.join(scratch, name))
+            daemons.append(Daemon(options.build, os.path.join(scratch, name, "data"),
+                                  ["--listen", "127.0.0.1:0", "--config", config]))
+        for daemon in daemons:
+            daemon.run()
         try:
-            run(daemon, options)
+            run(*daemons, options)
         finally:
-            daemon.end()
+            for daemon in daemons:
+                daemon.end()
 
 
 if __name__ == "__main__":
