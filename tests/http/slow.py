@@ -5,10 +5,11 @@ figures, as one line of JSON.
     tests/http/slow.py BUILD [--slow N] [--seconds S]
 
 The daemon has room for a few connections more than these. The slow clients come from many
-loopback addresses, 200 each. A third sends a byte of a head each second and, given up after five, comes again; a third sends
-a body at little more than the least rate; a third says nothing. The good client sends one
-request after the other on one connection: alone, while the slow ones are at another daemon,
-which takes the machine's time and nothing of ours, and while they are at its own.
+loopback addresses, 200 each. A third sends a byte of a head each second and, given up after
+five, comes again; a third sends a body at little more than the least rate; a third says
+nothing. The good client sends one request after the other on one connection: alone, while the
+slow ones are at another daemon, which takes the machine's time and nothing of ours, and while
+they are at its own.
 """
 
 import argparse
