@@ -14,6 +14,7 @@ ABSENT = "ResourceNotFoundException"
 CONFLICT = "ResourceConflictException"
 STALE = "PreconditionFailedException"
 CONTENT = "InvalidRequestContentException"
+LOOP = "RecursiveInvocationException"
 BUSY = "TooManyRequestsException"
 CLOSED = "CallbackTimeoutException"
 
@@ -215,6 +216,8 @@ ELSEWHERE = {
     ("Invoke", "DurableExecutionAlreadyStartedException"): "test_a_durable_function_is_waited_for",
     ("Invoke", "RequestTooLargeException"): "test_what_is_too_large_is_refused",
     ("InvokeWithResponseStream", "RequestTooLargeException"): "test_what_is_too_large_is_refused",
+    ("Invoke", LOOP): "test_a_loop_of_a_functions_own_calls_is_ended",
+    ("InvokeWithResponseStream", LOOP): "test_a_loop_of_a_functions_own_calls_is_ended",
     ("InvokeWithResponseStream", BUSY): "test_a_function_without_concurrency_never_runs",
     ("Invoke", BUSY): "test_a_full_house_is_429",
     ("GetProvisionedConcurrencyConfig", "ProvisionedConcurrencyConfigNotFoundException"):
@@ -241,7 +244,6 @@ NEVER = [
     (r"\bInvalid(Runtime|ZipFile)Exception", "refused when the function is made or changed"),
     (r"\bResourceNotReady", "a function is Active as soon as it is made"),
     (r"^Invoke\w* ResourceConflict", "an SDK gives each call an invocation id of its own"),
-    (r"\bRecursiveInvocation", "functions are not stopped for calling themselves"),
     (r"\bUnsupportedMediaType", "the payload is looked at, not its content type"),
     (r"\bSerializedRequestEntityTooLarge", "RequestTooLargeException says it"),
     (r"\bNoPublishedVersion", "there are no functions that need one"),

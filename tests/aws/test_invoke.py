@@ -2,7 +2,9 @@
 
 import base64
 import json
+import os
 import re
+import unittest.mock
 
 from case import AWS_HANDLERS, DURABLE, Case, needs, wait_for
 
@@ -73,6 +75,23 @@ class Invoke(Case):
         self.assertEqual(json.loads(seen["clientContext"]), json.loads(context))
         self.assertTrue(30_000 < seen["timeLeftMs"] <= 33_000, seen)
         self.assertTrue(seen["traceId"] == "" or seen["traceId"].startswith("Root="), seen)
+
+    def test_a_loop_of_a_functions_own_calls_is_ended(self):
+        """botocore sends the trace along, as it does inside a function."""
+        self.deploy("circles", "context")
+        inside = {"AWS_LAMBDA_FUNCTION_NAME": "circles", "_X_AMZN_TRACE_ID": "Root=1-2-3"}
+        with unittest.mock.patch.dict(os.environ, inside):
+            for _ in range(16):
+                _, seen = self.call("circles", 1)
+                os.environ["_X_AMZN_TRACE_ID"] = seen["traceId"]
+            for call, more in ((self.client.invoke, {}),
+                               (self.client.invoke, {"InvocationType": "Event"}),
+                               (self.client.invoke_with_response_stream, {})):
+                self.refused("RecursiveInvocationException", call, FunctionName="circles", **more)
+            self.client.put_function_recursion_config(FunctionName="circles",
+                                                      RecursiveLoop="Allow")
+            _, seen = self.call("circles", 1)
+            self.assertTrue(seen["traceId"].endswith(":17"), seen)
 
     def test_a_request_has_one_id(self):
         self.deploy("same", "context")
