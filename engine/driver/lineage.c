@@ -112,14 +112,19 @@ static bool is_allowed(const struct function *function)
     return is_so;
 }
 
-bool lineage_is_loop(const struct function *function, struct bytes trace)
+uint32_t lineage_runs(const struct id *function_id, struct bytes trace)
 {
     const struct ancestor *ancestor;
     struct lineage lineage;
 
     read_lineage(trace, &lineage);
-    ancestor = find(&lineage, number_of(&function->id));
-    return ancestor != NULL && ancestor->runs >= LINEAGE_RUNS_MAX && !is_allowed(function);
+    ancestor = find(&lineage, number_of(function_id));
+    return (ancestor != NULL) ? ancestor->runs : 0;
+}
+
+bool lineage_is_loop(const struct function *function, struct bytes trace)
+{
+    return lineage_runs(&function->id, trace) >= LINEAGE_RUNS_MAX && !is_allowed(function);
 }
 
 /* --- writing ------------------------------------------------------------------------------ */

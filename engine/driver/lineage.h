@@ -28,6 +28,9 @@ enum {
     "The function has run 16 times in this chain of invokes and would run again: a recursive "     \
     "loop. Where that is meant, allow it with PutFunctionRecursionConfig."
 
+/* How often the function has run in the chain that led to this trace. */
+uint32_t lineage_runs(const struct id *function_id, struct bytes trace);
+
 /* Has the function run so often already that it may not run again? One whose RecursiveLoop is
  * Allow always may. */
 bool lineage_is_loop(const struct function *function, struct bytes trace);

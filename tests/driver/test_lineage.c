@@ -124,19 +124,16 @@ static void test_a_full_header_stays(void **state)
     expect(scene, run(scene, 0, bytes_of(full, sizeof full)), "Lineage=%08x:1", 0, 0);
 }
 
-static void test_the_seventeenth_run_is_a_loop(void **state)
+static void test_runs_are_told_by_function(void **state)
 {
     struct scene *scene = *state;
-    struct function function = {.id = scene->ids[3]};
-    struct function other = {.id = scene->ids[4]};
     struct bytes trace = bytes_of_text("Root=1");
 
-    for (int i = 0; i < LINEAGE_RUNS_MAX; i++) {
-        assert_false(lineage_is_loop(&function, trace));
+    for (uint32_t i = 0; i < 3 * LINEAGE_RUNS_MAX; i++) {
+        assert_int_equal(lineage_runs(&scene->ids[3], trace), i);
         trace = run(scene, 3, trace);
     }
-    assert_true(lineage_is_loop(&function, trace));
-    assert_false(lineage_is_loop(&other, trace));
+    assert_int_equal(lineage_runs(&scene->ids[4], trace), 0);
 }
 
 int main(void)
@@ -147,7 +144,7 @@ int main(void)
         cmocka_unit_test(test_what_we_did_not_write_counts_nothing),
         cmocka_unit_test(test_the_first_are_forgotten_when_there_is_no_room),
         cmocka_unit_test(test_a_full_header_stays),
-        cmocka_unit_test(test_the_seventeenth_run_is_a_loop),
+        cmocka_unit_test(test_runs_are_told_by_function),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
