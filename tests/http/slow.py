@@ -209,13 +209,14 @@ def main():
             os.mkdir(os.path.join(scratch, name))
             daemons.append(Daemon(options.build, os.path.join(scratch, name, "data"),
                                   ["--listen", "127.0.0.1:0", "--config", config]))
-        for daemon in daemons:
-            daemon.run()
         try:
+            for daemon in daemons:
+                daemon.run()
             run(*daemons, options)
         finally:
             for daemon in daemons:
-                daemon.end()
+                if daemon.process is not None:
+                    daemon.end()
 
 
 if __name__ == "__main__":
