@@ -12,7 +12,6 @@ import json
 import os
 import random
 import sys
-import tempfile
 import time
 import unittest
 
@@ -20,16 +19,13 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "harness"), HERE]
 
 import boto  # noqa: E402
-from api import FUNCTIONS, Api, ApiError, UnixConnection, quote  # noqa: E402
+from api import FUNCTIONS, UnixConnection, quote  # noqa: E402
 from archive import zip_files  # noqa: E402
 from boto import boto3  # noqa: E402
-from daemon import Daemon  # noqa: E402
-from daemontest import BUILD, wait_for  # noqa: E402
+from case import ARN, DURABLE, FUNCTIONS as PROGRAM, Case  # noqa: E402
+from daemontest import wait_for  # noqa: E402
 from laws import check_history  # noqa: E402
 
-PROGRAM = os.path.join(BUILD, "tests", "daemon", "daemon_functions")
-ARN = "arn:aws:lambda:us-east-1:123456789012:function:"
-DURABLE = {"DurableConfig": {"ExecutionTimeout": 3600, "RetentionPeriodInDays": 1}}
 ROLE = "arn:aws:iam::000000000000:role/test"
 KILLS = 12
 
@@ -46,24 +42,7 @@ def marked(mark):
     return {"Environment": {"Variables": {"MARK": mark}}}
 
 
-class VersionTest(unittest.TestCase):
-    def setUp(self):
-        self.scratch = tempfile.TemporaryDirectory(prefix="pawl-test-")
-        self.daemon = Daemon(BUILD, os.path.join(self.scratch.name, "data"))
-        self.daemon.run()
-        self.api = Api(self.daemon.socket)
-
-    def tearDown(self):
-        try:
-            self.daemon.end()
-        finally:
-            self.scratch.cleanup()
-
-    def kill_and_restart(self):
-        self.daemon.kill()
-        self.daemon.run()
-        self.api = Api(self.daemon.socket)
-
+class VersionTest(Case):
     # --- asking ----------------------------------------------------------------------
 
     def ask(self, method, path, body=None):
@@ -96,12 +75,6 @@ class VersionTest(unittest.TestCase):
         executed, seen = self.run_as(function)
         self.assertEqual((executed, seen["version"], seen["mark"]), (version, version, mark))
         return seen["arn"]
-
-    def refused(self, status, error, text, call, *arguments, **more):
-        with self.assertRaises(ApiError) as caught:
-            call(*arguments, **more)
-        self.assertEqual((caught.exception.status, caught.exception.name), (status, error))
-        self.assertIn(text, caught.exception.message)
 
     def versions(self, name):
         return [one["Version"] for one in self.ask("GET", f"/{name}/versions")["Versions"]]
