@@ -86,6 +86,18 @@ void call_fail_memory(struct call *call)
     fail(call, 500, "ServiceException", NULL, "There is not enough memory for this request.");
 }
 
+void call_fail_full(struct call *call)
+{
+    fail(call, 429, "TooManyRequestsException", NULL,
+         "The journal takes no new work: see 'pawl status'.");
+}
+
+void call_fail_change(struct call *call)
+{
+    fail(call, 500, "ServiceException", NULL,
+         "The change could not be made: the daemon's log says why.");
+}
+
 void call_fail_driver(struct call *call, const struct driver_error *error)
 {
     fail(call, error->http_status, error->name, error->reason,

@@ -40,6 +40,8 @@ void call_respond(struct call *call, int status, const char *content_type, struc
 void call_fail(struct call *call, int status, const char *name, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 void call_fail_memory(struct call *call);
+void call_fail_full(struct call *call);   /* the journal */
+void call_fail_change(struct call *call); /* for a reason that only the log knows */
 
 /* The driver's error. */
 void call_fail_driver(struct call *call, const struct driver_error *error);

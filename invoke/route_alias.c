@@ -45,12 +45,10 @@ static void refuse(struct call *call, int code)
                   "The function has too many aliases and settings: delete some.");
         break;
     case FUNCTION_FULL:
-        call_fail(call, 429, "TooManyRequestsException",
-                  "The journal takes no new work: see 'pawl status'.");
+        call_fail_full(call);
         break;
     default:
-        call_fail(call, 500, "ServiceException",
-                  "The change could not be made: the daemon's log says why.");
+        call_fail_change(call);
     }
 }
 

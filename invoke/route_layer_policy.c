@@ -20,8 +20,7 @@ static void fail(struct call *call, int code)
                   "version is in progress: try again.");
         break;
     case FUNCTION_FULL:
-        call_fail(call, 429, "TooManyRequestsException",
-                  "The journal takes no new work: see 'pawl status'.");
+        call_fail_full(call);
         break;
     default:
         call_fail(call, 500, "ServiceException",

@@ -53,12 +53,10 @@ static void fail_change(const struct change *change, int code)
                   RUNTIMES_MAX);
         break;
     case RUNTIMES_FULL:
-        call_fail(call, 429, "TooManyRequestsException",
-                  "The journal takes no new work: see 'pawl status'.");
+        call_fail_full(call);
         break;
     default:
-        call_fail(call, 500, "ServiceException",
-                  "The change could not be made: the daemon's log says why.");
+        call_fail_change(call);
     }
 }
 

@@ -48,12 +48,10 @@ void setting_call_fail(struct call *call, int code)
                   SETTINGS_MAX);
         break;
     case FUNCTION_FULL:
-        call_fail(call, 429, "TooManyRequestsException",
-                  "The journal takes no new work: see 'pawl status'.");
+        call_fail_full(call);
         break;
     default:
-        call_fail(call, 500, "ServiceException",
-                  "The change could not be made: the daemon's log says why.");
+        call_fail_change(call);
     }
 }
 

@@ -74,32 +74,6 @@ struct layer *layer_next(const struct functions *functions, struct bytes after)
     return (i < fake_layers.layer_count) ? &fake_layers.layers[i] : NULL;
 }
 
-struct layer_version *layer_version_find(const struct layer *layer, uint32_t version)
-{
-    struct list *item;
-
-    list_for_each (item, &layer->versions) {
-        struct layer_version *one = container_of(item, struct layer_version, link);
-
-        if (one->version == version) {
-            return one;
-        }
-    }
-    return NULL;
-}
-
-struct layer_version *layer_version_before(const struct layer *layer, uint32_t version)
-{
-    for (struct list *item = layer->versions.prev; item != &layer->versions; item = item->prev) {
-        struct layer_version *one = container_of(item, struct layer_version, link);
-
-        if (version == 0 || one->version < version) {
-            return one;
-        }
-    }
-    return NULL;
-}
-
 int layer_publish(struct functions *functions, struct bytes name, struct bytes about,
                   struct bytes archive, int64_t now_ms, void *arg, layer_published_cb cb)
 {
